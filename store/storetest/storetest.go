@@ -86,7 +86,7 @@ type check struct {
 
 func topics() []topic {
 	return []topic{
-		getPutTopic(),
+		getPutTopic(), expiryTopic(), generationsTopic(), clearTopic(), putModesTopic(), updateTopic(),
 	}
 }
 
