@@ -23,6 +23,7 @@ var (
 	// can modify them.
 	errorStringType = reflect.TypeOf(errors.New(""))
 	rtypeType       = reflect.TypeOf(timeType)
+	lockerType      = reflect.TypeFor[sync.Locker]()
 )
 
 var immutable sync.Map // reflect.Type -> bool
@@ -80,10 +81,7 @@ func mustNotCopy(t reflect.Type) bool {
 	case "sync", "sync/atomic", "internal/sync":
 		return true
 	}
-	p := reflect.PointerTo(t)
-	_, locks := p.MethodByName("Lock")
-	_, unlocks := p.MethodByName("Unlock")
-	return locks && unlocks
+	return reflect.PointerTo(t).Implements(lockerType)
 }
 
 // mayRepeat reports whether a value of t may hold another t, or an interface
