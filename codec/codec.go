@@ -33,6 +33,21 @@ type Checker interface {
 	Check() error
 }
 
+// A Comparer is a Codec that knows better than a comparison of all fields when
+// two values are the same.
+type Comparer[T any] interface {
+	// Equal reports whether no program should tell a from b.
+	Equal(a, b T) bool
+}
+
+// A Cloner is a Codec that knows better than a copy of all fields how to copy
+// a value.
+type Cloner[T any] interface {
+	// Clone returns a copy of v that shares nothing with v that anyone could
+	// modify.
+	Clone(v T) T
+}
+
 // Check asks c whether it can store values of T at all. It returns nil where c
 // is not a Checker, and an error where c is nil.
 func Check[T any](c Codec[T]) error {

@@ -2,9 +2,8 @@
 //
 // [JSON] is the default and reads well in tools. [CBOR] keeps more: NaN and
 // infinities, strings that are no UTF-8, maps with any keys, named time zones,
-// []byte without base64. [Raw] stores bytes and strings as they are. Protocol
-// buffers have a package of their own, codec/protocodec, so that only programs
-// that use them carry their runtime. [Func] makes a codec of two functions.
+// []byte without base64. [Raw] stores bytes and strings as they are, [Proto]
+// stores protocol buffers, and [Func] makes a codec of two functions.
 //
 // # A hit equals a miss
 //

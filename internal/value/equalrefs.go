@@ -96,7 +96,7 @@ func comparePointer(b *build[comparer], t reflect.Type) comparer {
 	f, repeat := b.slot(t.Elem()), mayRepeat(t)
 	return func(c *comparison, a, b unsafe.Pointer) (string, bool) {
 		x, y := *(*unsafe.Pointer)(a), *(*unsafe.Pointer)(b)
-		if x == nil || y == nil {
+		if x == y || x == nil || y == nil {
 			return "", x == y
 		}
 		if repeat && c.begun(pair{a: x, b: y, of: t}) {
