@@ -141,8 +141,8 @@ func TestCompressesWhereItPays(t *testing.T) {
 			if err != nil || h.Compressed != c.want {
 				t.Fatalf("compressed %v, want %v (error %v)", h.Compressed, c.want, err)
 			}
-			if max := len(c.payload) + len("raw") + Overhead; len(sealed) > max || !c.want && len(sealed) != max {
-				t.Errorf("sealed to %d bytes, want at most %d", len(sealed), max)
+			if most := len(c.payload) + len("raw") + Overhead; len(sealed) > most || !c.want && len(sealed) != most {
+				t.Errorf("sealed to %d bytes, want at most %d", len(sealed), most)
 			}
 		})
 	}

@@ -34,6 +34,7 @@ type record struct {
 
 // records4K are sealed records of 4 KiB in every variant of the format.
 func records4K(t *testing.T) map[string]record {
+	t.Helper()
 	out := map[string]record{}
 	for name, o := range map[string]Options{
 		"plain":             {CompressAbove: -1},
@@ -126,9 +127,9 @@ func TestGuarantee09_HostileLengthsGrowMemoryByLessThan32MiB(t *testing.T) {
 		{"zstd claims 1 GiB in one segment", big, forge(compressionZstd, gib, singleSegment(gib)), ErrCorrupt},
 		{"zstd claims a window of 1 GiB", big, forge(compressionZstd, gib, window(30)), ErrCorrupt},
 		{"zstd claims a window of 8 MiB", big, forge(compressionZstd, gib, window(23)), ErrCorrupt},
-		{"stored length 1 GiB", big, lieAbout(offStored, gib), ErrTruncated},
-		{"stored length 2^64-1", big, lieAbout(offStored, 1<<64-1), ErrTruncated},
-		{"stored length 2^63", big, lieAbout(offStored, 1<<63), ErrTruncated},
+		{"stored length 1 GiB", big, storedLength(gib), ErrTruncated},
+		{"stored length 2^64-1", big, storedLength(1<<64 - 1), ErrTruncated},
+		{"stored length 2^63", big, storedLength(1 << 63), ErrTruncated},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,10 +199,10 @@ func window(exponent byte) []byte {
 	return append(append(slices.Clone(zstdMagic), 0x00, (exponent-10)<<3), rleBlock...)
 }
 
-// lieAbout is a record whose header has value in the length field at off.
-func lieAbout(off int, value uint64) []byte {
+// storedLength is a record whose header claims that stored length.
+func storedLength(n uint64) []byte {
 	b := appendHeader(nil, &Header{Codec: "raw", Key: keyA}, 1, false)
-	binary.BigEndian.PutUint64(b[off:], value)
+	binary.BigEndian.PutUint64(b[offStored:], n)
 	return resum(append(b, 'x'))
 }
 

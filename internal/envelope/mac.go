@@ -19,6 +19,7 @@ type signer struct {
 
 type keyed struct {
 	hash.Hash
+
 	in  [len(macDomain) + sumSize]byte
 	out [sumSize]byte
 }

@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -34,6 +35,7 @@ type deflator struct {
 // inflater is a decoder with its source, pooled together.
 type inflater struct {
 	*zstd.Decoder
+
 	src   bytes.Reader
 	probe [1]byte
 }
@@ -70,7 +72,7 @@ func (d *deflator) inflate(src []byte, plain int) ([]byte, error) {
 		}
 		n, err := r.Read(out[len(out):cap(out)])
 		out = out[:len(out)+n]
-		if err == io.EOF && len(out) == plain {
+		if errors.Is(err, io.EOF) && len(out) == plain {
 			return out, nil
 		}
 		if err != nil {
@@ -86,7 +88,7 @@ func (r *inflater) expectEnd(plain int) error {
 	if n > 0 {
 		return refuse(ErrCorrupt, "zstd holds more than the %d bytes it should", plain)
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return refuse(ErrCorrupt, "zstd after %d bytes: %v", plain, err)
 	}
 	return nil
