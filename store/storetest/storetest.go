@@ -87,6 +87,8 @@ type check struct {
 func topics() []topic {
 	return []topic{
 		getPutTopic(), expiryTopic(), generationsTopic(), clearTopic(), putModesTopic(), updateTopic(),
+		listTopic(), pagingTopic(), countTopic(), purgeTopic(), sweepTopic(), quotaTopic(), infoTopic(),
+		closeTopic(),
 	}
 }
 
