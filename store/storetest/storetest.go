@@ -88,7 +88,8 @@ func topics() []topic {
 	return []topic{
 		getPutTopic(), expiryTopic(), generationsTopic(), clearTopic(), putModesTopic(), updateTopic(),
 		listTopic(), pagingTopic(), countTopic(), purgeTopic(), sweepTopic(), quotaTopic(), infoTopic(),
-		closeTopic(),
+		closeTopic(), concurrencyTopic(), hostileTopic(), damageTopic(), persistenceTopic(),
+		leaseTopic(), publishTopic(), watchTopic(), cancellationTopic(),
 	}
 }
 

@@ -18,7 +18,7 @@ func updateTopic() topic {
 }
 
 func checkUpdateTTL(e *env) {
-	e.publish(e.lasting("a", 1000, 0))
+	e.publish(e.lasting("a", 1000, 1000)) // the grace keeps it readable
 	ttl := e.span(1)
 	before := e.now()
 	if !e.update(keyOf("a"), store.Change{TTL: &ttl}) {
