@@ -76,6 +76,13 @@ func AppendString(dst []byte, s string) []byte {
 		dst = appendHead(dst, majorTag, tagRawString)
 		return append(appendHead(dst, majorBytes, uint64(len(s))), s...)
 	}
+	if at := len(dst); len(s) < 24 && cap(dst)-at > len(s) {
+		// One check of the room for both, and no call for the head.
+		dst = dst[:at+1+len(s)]
+		dst[at] = majorText | byte(len(s))
+		copy(dst[at+1:], s)
+		return dst
+	}
 	return append(appendHead(dst, majorText, uint64(len(s))), s...)
 }
 

@@ -48,7 +48,9 @@ func newState(ctx context.Context) *state {
 // free returns s to the pool. A panic on the way leaves s to the collector.
 func (s *state) free() {
 	s.ctx, s.err, s.path, s.depth, s.inKey = nil, nil, nil, 0, false
-	clear(s.active)
+	if len(s.active) > 0 {
+		clear(s.active)
+	}
 	s.entries = s.entries[:0]
 	if cap(s.scratch) > maxKept {
 		s.scratch = nil
