@@ -1,6 +1,6 @@
 // Package flight lets identical calls in one process join one execution.
 //
-//	c, leader, err := g.Join(ctx, key, current)
+//	c, leader, err := g.Join(ctx, key, begun, current)
 //	if err != nil { return … }            // recursive, closed, or ctx was done
 //	if !leader { return c.Wait(ctx) }     // a follower: ErrAbandoned means join again
 //	defer c.Abandon()                     // no-op after Finish or Go

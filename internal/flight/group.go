@@ -12,11 +12,6 @@ type Key = [32]byte
 // must not be copied after that. All methods are safe for concurrent use by
 // goroutines of one process.
 type Group[V any] struct {
-	// Seq, where not nil, gives each new flight its Begun before anybody else
-	// can join it. It is called under the group's lock: it must be quick and
-	// must not use the group. It must not change once the group is in use.
-	Seq func() uint64
-
 	mu     sync.Mutex
 	calls  map[Key]*Call[V] // protected by mu; the flight that callers of the key may join
 	first  *Call[V]         // protected by mu; all flights under way, also superseded ones
@@ -29,7 +24,8 @@ type Group[V any] struct {
 // Join joins the flight of key where there is one and current says that its
 // result will do (nil: any will). Otherwise it starts a new flight, which
 // takes the key over: later callers join the new one, and the old one goes on
-// for those who wait for it already.
+// for those who wait for it already. begun becomes Call.Begun of a new flight
+// before anybody else can join it; current judges by it.
 //
 // The leader owes the call exactly one of Finish, Go and Abandon, and after Go
 // a Wait or a Detach. A follower owes it a Wait. Both pass the same ctx again.
@@ -38,7 +34,7 @@ type Group[V any] struct {
 // the group. Errors: ErrRecursive, ErrClosed (there is no flight to join and
 // the group takes no new ones), and the cause of ctx where that is done
 // already; then nothing was joined and c is nil.
-func (g *Group[V]) Join(ctx context.Context, key Key, current func(*Call[V]) bool) (c *Call[V], leader bool, err error) {
+func (g *Group[V]) Join(ctx context.Context, key Key, begun uint64, current func(*Call[V]) bool) (c *Call[V], leader bool, err error) {
 	if ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
 	}
@@ -56,7 +52,7 @@ func (g *Group[V]) Join(ctx context.Context, key Key, current func(*Call[V]) boo
 	if g.closed {
 		return nil, false, ErrClosed
 	}
-	return g.start(ctx, key, within), true, nil
+	return g.start(ctx, key, begun, within), true, nil
 }
 
 // Forget makes later callers of key start anew. A flight under way goes on
@@ -76,11 +72,9 @@ func (g *Group[V]) Len() int {
 }
 
 // start is called with mu held.
-func (g *Group[V]) start(ctx context.Context, key Key, within *Call[V]) *Call[V] {
+func (g *Group[V]) start(ctx context.Context, key Key, begun uint64, within *Call[V]) *Call[V] {
 	c := &Call[V]{group: g, key: key, origin: ctx, waiters: 1}
-	if g.Seq != nil {
-		c.begun.Store(g.Seq())
-	}
+	c.begun.Store(begun)
 	c.waitedForBy(within)
 	if g.calls == nil {
 		g.calls = make(map[Key]*Call[V])

@@ -14,7 +14,7 @@ func BenchmarkJoinFinish(b *testing.B) {
 	ctx := context.Background()
 	b.ReportAllocs()
 	for b.Loop() {
-		c, _, err := g.Join(ctx, Key{1}, nil)
+		c, _, err := g.Join(ctx, Key{1}, 0, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
