@@ -118,7 +118,10 @@ func TestLargePayloadsRoundTrip(t *testing.T) {
 }
 
 func TestCompressesWhereItPays(t *testing.T) {
-	half := append(noise(950), make([]byte, 50)...) // saves about 4 %
+	little := append(noise(2000), make([]byte, 150)...)
+	if n := len(frame(t, little)); n >= len(little) || pays(n, len(little)) {
+		t.Fatalf("%d bytes compress to %d: meant to be a saving of less than a tenth", len(little), n)
+	}
 	cases := []struct {
 		name    string
 		above   int
@@ -130,7 +133,7 @@ func TestCompressesWhereItPays(t *testing.T) {
 		{"default, over it but noise", 0, noise(DefaultCompressAbove + 1), false},
 		{"own threshold", 100, text(101), true},
 		{"never", -1, text(1 << 20), false},
-		{"saves less than a tenth", 1, half, false},
+		{"saves less than a tenth", 1, little, false},
 		{"empty", 1, nil, false},
 	}
 	for _, c := range cases {
