@@ -9,9 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 // Files is the policy that covers the content of files below the working
@@ -63,10 +60,7 @@ func hashFiles(ctx context.Context, fsys fs.FS, patterns []string) ([]hashedFile
 	}
 	var names []string
 	for _, p := range patterns {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		matched, err := match(fsys, p)
+		matched, err := match(ctx, fsys, p)
 		if err != nil {
 			return nil, err
 		}
@@ -82,27 +76,6 @@ func hashFiles(ctx context.Context, fsys fs.FS, patterns []string) ([]hashedFile
 		files = append(files, hashedFile{name, sum})
 	}
 	return files, nil
-}
-
-// match lists the files that one pattern matches.
-func match(fsys fs.FS, pattern string) ([]string, error) {
-	if !doublestar.ValidatePattern(pattern) {
-		return nil, fmt.Errorf("pattern %q is malformed", pattern)
-	}
-	if !fs.ValidPath(pattern) {
-		return nil, fmt.Errorf("pattern %q must be a clean relative path with slashes and without \"..\": for files elsewhere use FilesIn(os.DirFS(directory), …)", pattern)
-	}
-	names, err := doublestar.Glob(fsys, pattern, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
-	if err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
-	}
-	if len(names) > 0 {
-		return names, nil
-	}
-	if info, err := fs.Stat(fsys, pattern); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("pattern %q is a directory: for the files below it write %q", pattern, path.Join(pattern, "**"))
-	}
-	return nil, fmt.Errorf("pattern %q matches no file: check its spelling and the working directory", pattern)
 }
 
 func hashFile(ctx context.Context, fsys fs.FS, name string) (string, error) {

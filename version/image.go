@@ -19,6 +19,9 @@ type Image interface {
 func ContainerImage() Policy { return Named("ContainerImage", containerImage) }
 
 func containerImage(ctx context.Context, salt string, p Params) (Part, error) {
+	if err := ctx.Err(); err != nil {
+		return Part{}, err
+	}
 	spec, isSpec := p.ContainerImage.(*ImageSpec)
 	ref, isRef := p.ContainerImage.(*Ref)
 	if p.ContainerImage == nil || isSpec && spec == nil || isRef && ref == nil {
