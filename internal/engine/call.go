@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/reprise-go/reprise/internal/flight"
+	"github.com/reprise-go/reprise/internal/memory"
+	"github.com/reprise-go/reprise/store"
+)
+
+// attempt is what one execution knows of its beginning.
+type attempt struct {
+	begun  uint64 // sequence number that the result is filed under
+	stored bool   // begun is the store's, so the result may be put there
+	reason Reason
+	stale  *Entry // an expired value that may stand in for an error
+	err    error  // the store's failure at the lookup
+}
+
+// Do serves a call that the memory tier did not answer.
+func (e *Engine) Do(ctx context.Context, f *Function, c *Call) (Result, error) {
+	if e.closed.Load() {
+		return Result{Outcome: Failed}, ErrClosed
+	}
+	for {
+		r, err := e.attend(ctx, f, c)
+		if !errors.Is(err, flight.ErrAbandoned) {
+			return r, err
+		}
+	}
+}
+
+// attend joins the flight of the call, or leads a new one where there is none
+// or the one there began before a clear.
+func (e *Engine) attend(ctx context.Context, f *Function, c *Call) (Result, error) {
+	gens := e.Generations(f.Ephemeral)
+	begun := gens.Seq()
+	fl, leader, err := e.flights.Join(ctx, c.flight(), begun, func(o *flight.Call[*Result]) bool {
+		return gens.Current(c.Key, c.Hides, o.Begun())
+	})
+	if err != nil {
+		return Result{Outcome: Failed}, err
+	}
+	if !leader {
+		return e.await(ctx, f, c, fl, false)
+	}
+	if r, err := e.lead(f, c, fl, begun); r != nil || err != nil {
+		return *cmp.Or(r, &Result{Outcome: Failed}), err
+	}
+	return e.await(ctx, f, c, fl, true)
+}
+
+// flight is the key under which calls join: refreshes join only refreshes.
+func (c *Call) flight() store.Key {
+	k := c.Key
+	k[0] ^= byte(c.Mode)
+	return k
+}
+
+// lead looks the call up, on the caller's goroutine where that takes no
+// network, and sees to it that the flight ends. It returns what the look
+// found; without that an execution is under way.
+func (e *Engine) lead(f *Function, c *Call, fl *flight.Call[*Result], begun uint64) (*Result, error) {
+	defer fl.Abandon()
+	if !f.Ephemeral && !e.isLocal() {
+		fl.Go(func(ctx context.Context) (*Result, error) {
+			a := attempt{begun: begun}
+			if r, err := e.lookup(ctx, f, c, &a); r != nil || err != nil {
+				return r, err
+			}
+			return e.execute(ctx, f, c, &a)
+		})
+		return nil, nil
+	}
+	a := attempt{begun: begun}
+	if r, err := e.lookup(fl.Context(), f, c, &a); r != nil || err != nil {
+		fl.Finish(r, err)
+		return r, err
+	}
+	fl.Go(func(ctx context.Context) (*Result, error) { return e.execute(ctx, f, c, &a) })
+	return nil, nil
+}
+
+func (e *Engine) isLocal() bool {
+	i := e.info.Load()
+	return i != nil && i.Local
+}
+
+// await takes one caller's share of a flight.
+func (e *Engine) await(ctx context.Context, f *Function, c *Call, fl *flight.Call[*Result], leader bool) (Result, error) {
+	shared, err := fl.Wait(ctx)
+	if err != nil {
+		return Result{Outcome: Failed}, err
+	}
+	r := *shared
+	switch {
+	case r.Failure != nil:
+		return r, nil
+	case leader && r.ran:
+		r.Value, r.Owned = r.own, true
+		return r, nil
+	case leader:
+		return r, nil
+	case r.unshared != nil:
+		return e.apart(ctx, f, c, r)
+	}
+	r.Outcome, r.own = Joined, nil
+	return r, nil
+}
+
+// apart runs the function for a caller that joined an execution whose result
+// cannot be copied.
+func (e *Engine) apart(ctx context.Context, f *Function, c *Call, r Result) (Result, error) {
+	v, cost, err := e.run(ctx, f, c)
+	if err != nil {
+		return Result{Outcome: Failed, Failure: err}, nil
+	}
+	return Result{Value: v, Owned: true, Outcome: PutFailed, Reason: NotSerializable, Cost: cost, Err: r.unshared}, nil
+}
+
+// begin finds the store's present number for an execution that looks nothing
+// up.
+func (e *Engine) begin(ctx context.Context, f *Function, a *attempt) error {
+	if f.Ephemeral {
+		return nil
+	}
+	if err := e.sync(ctx); err != nil {
+		return err
+	}
+	a.begun, a.stored = e.gens.Seq(), true
+	return nil
+}
+
+// remember puts a value into the memory tier.
+func (e *Engine) remember(f *Function, c *Call, ent *Entry, asOf uint64, labels []store.Label, life lifetime) {
+	if f.Memory == nil {
+		return
+	}
+	ent.Key = c.Key
+	if f.RefreshAfter > 0 && ent.Err == nil {
+		ent.refresh.Store(ent.made + int64(f.RefreshAfter))
+	}
+	size := int64(len(c.Memory))
+	if ent.Err == nil {
+		size += f.Codec.Size(ent.Value)
+	}
+	f.Memory.Put(c.Memory, memory.Entry[*Entry]{
+		Value: ent, Key: c.Key, Labels: labels, AsOf: asOf, Bytes: size,
+		Deadline: life.deadline, GraceUntil: life.grace,
+	})
+}
+
+// lifetime is an expiry on the process's clock. Zero is for ever.
+type lifetime struct{ deadline, grace int64 }
+
+// lifetime converts an absolute expiry of a clock that shows now.
+func (e *Engine) lifetime(expires, now time.Time, grace time.Duration) lifetime {
+	if expires.IsZero() {
+		return lifetime{}
+	}
+	d := max(1, e.clock.Now()+int64(expires.Sub(now)))
+	return lifetime{deadline: d, grace: d + int64(grace)}
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/reprise-go/reprise/internal/memory"
+	"github.com/reprise-go/reprise/store"
+)
+
+// Set files v as the result of c, from now on and over any execution under way.
+func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
+	ttl, keep := f.TTL(v)
+	if !keep {
+		return nil
+	}
+	p, err := e.pack(f, c, v)
+	if err != nil {
+		return err
+	}
+	if f.Ephemeral {
+		s := store.Stamp{Created: time.Now()}
+		if ttl > 0 {
+			s.Expires = s.Created.Add(ttl)
+		}
+		e.rememberValue(f, c, e.clearLocal(c.Key), p, s, 0)
+		return nil
+	}
+	rec := e.record(ctx, f, c, 0, p, ttl, 0)
+	var s store.Stamp
+	err = e.Act(ctx, func(ctx context.Context) (err error) {
+		s, err = e.store.Put(ctx, rec, store.PutSet)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.rememberValue(f, c, s.Seq, p, s, 0)
+	return nil
+}
+
+// Clear hides the result of c and reports whether there was one.
+func (e *Engine) Clear(ctx context.Context, f *Function, c *Call) (bool, error) {
+	had := false
+	if f.Memory != nil {
+		_, st := f.Memory.Peek(c.Memory)
+		had = st == memory.Hit
+		f.Memory.Delete(c.Memory)
+	}
+	if f.Ephemeral {
+		e.clearLocal(c.Key)
+		return had, nil
+	}
+	var b store.Bumped
+	err := e.Act(ctx, func(ctx context.Context) (err error) {
+		b, err = e.store.Clear(ctx, c.Key)
+		return err
+	})
+	return b.Entries > 0, err
+}
+
+// ClearLabel hides every stored and every ephemeral result that carries label,
+// and says how many stored ones.
+func (e *Engine) ClearLabel(ctx context.Context, label store.Label) (int, error) {
+	e.bumpLocal(label)
+	var b store.Bumped
+	err := e.Act(ctx, func(ctx context.Context) (err error) {
+		b, err = e.store.Bump(ctx, label)
+		return err
+	})
+	return b.Entries, err
+}
+
+// ClearEphemeral hides the ephemeral results that carry label in this process
+// and says how many of f's.
+func (e *Engine) ClearEphemeral(f *Function, label store.Label) (int, error) {
+	if e.closed.Load() {
+		return 0, ErrClosed
+	}
+	n := f.Memory.Count(label)
+	e.bumpLocal(label)
+	return n, nil
+}
+
+// Purge frees the space of what q selects; a failure is left to the sweep.
+func (e *Engine) Purge(ctx context.Context, q store.Query) {
+	_ = e.ask(ctx, &e.writes, func(ctx context.Context) error {
+		_, err := e.store.Purge(ctx, q)
+		return err
+	})
+}
+
+// Act changes the store at somebody's explicit wish, so it asks even a store
+// that calls leave in peace, with no deadline but the caller's; and it makes this process's
+// memory follow before it returns. Where that cannot be made sure, memory is
+// not trusted until a later look succeeds.
+func (e *Engine) Act(ctx context.Context, op func(context.Context) error) error {
+	if e.closed.Load() {
+		return ErrClosed
+	}
+	err := unavailable(ctx, op(ctx))
+	if serr := e.sync(context.WithoutCancel(ctx)); serr != nil {
+		e.gens.SetTrusted(false)
+	}
+	return err
+}

@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/reprise-go/reprise/store"
+)
+
+// coherence keeps what this process remembers in step with what others clear
+// and set. While anyone calls, a goroutine looks at the store's changes every
+// Config.Poll; the memory tier is trusted for Config.Trust after each look that
+// succeeded, by a timer that a hanging store cannot stop. When nobody calls for
+// a while the goroutine ends, trust lapses, and the next call begins with a
+// look. A store that pushes changes shortens the wait, and is still polled.
+type coherence struct {
+	e    *Engine
+	used atomic.Bool // somebody asked since the last look
+	// listeners are subscriptions, for which looking never rests.
+	listeners atomic.Int32
+	mu        sync.Mutex // protects running, stop, expiry
+	running   bool
+	closed    bool
+	stop      context.CancelFunc
+	expiry    *time.Timer
+	nudge     chan struct{}
+	ended     sync.WaitGroup
+	syncMu    sync.Mutex // one look at a time
+	hearers   hearers
+}
+
+// idlePolls is how many looks without a call in between end the polling.
+const idlePolls = 10
+
+func (c *coherence) init(e *Engine) {
+	c.e = e
+	c.nudge = make(chan struct{}, 1)
+}
+
+// Touch notes that memory is in use, so that polling goes on.
+func (e *Engine) Touch() {
+	if !e.watch.used.Load() {
+		e.watch.used.Store(true)
+	}
+}
+
+// Revive makes the memory tier trusted again after an idle time, by a look at
+// the store now. It reports whether that worked.
+func (e *Engine) Revive(ctx context.Context) bool {
+	e.Touch()
+	if e.gens.Trusted() {
+		return true
+	}
+	if e.sync(ctx) != nil {
+		return false
+	}
+	return e.gens.Trusted()
+}
+
+// sync applies all changes since the last look.
+func (e *Engine) sync(ctx context.Context) error {
+	c := &e.watch
+	c.syncMu.Lock()
+	defer c.syncMu.Unlock()
+	since := e.gens.Seq()
+	began := time.Now()
+	var ch store.Changes
+	err := e.ask(ctx, &e.reads, func(ctx context.Context) (err error) {
+		ch, err = e.store.Changes(ctx, since)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.apply(ch)
+	c.trust(e.cfg.Trust - time.Since(began))
+	return nil
+}
+
+// syncTo looks at the store only where seq is news.
+func (e *Engine) syncTo(ctx context.Context, seq uint64) error {
+	if e.gens.Seq() >= seq {
+		return nil
+	}
+	return e.sync(ctx)
+}
+
+// apply takes changes over into both kinds of memory. Ephemeral values follow
+// labels too: a dataset deleted elsewhere hides them as well.
+func (e *Engine) apply(ch store.Changes) {
+	first := e.gens.Seq() == 0
+	e.gens.Apply(ch)
+	if !first {
+		for _, l := range ch.Labels {
+			e.bumpLocal(l.Label)
+		}
+	}
+	e.watch.hearers.tell(ch)
+}
+
+// bumpLocal hides the ephemeral values that carry l.
+func (e *Engine) bumpLocal(l store.Label) {
+	e.localMu.Lock()
+	defer e.localMu.Unlock()
+	seq := e.local.Seq() + 1
+	e.local.Apply(store.Changes{Seq: seq, Labels: []store.LabelChange{{Label: l, Seq: seq}}})
+}
+
+// clearLocal hides the ephemeral value under key and returns the number of
+// the clear.
+func (e *Engine) clearLocal(key store.Key) uint64 {
+	e.localMu.Lock()
+	defer e.localMu.Unlock()
+	seq := e.local.Seq() + 1
+	e.local.Apply(store.Changes{Seq: seq, Keys: []store.KeyChange{{Key: key, Seq: seq}}})
+	return seq
+}
+
+// trust lets the memory tier answer for d, and keeps the looks coming.
+func (c *coherence) trust(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || d <= 0 {
+		return
+	}
+	if c.expiry == nil {
+		c.expiry = time.AfterFunc(d, func() { c.e.gens.SetTrusted(false) })
+	} else {
+		c.expiry.Reset(d)
+	}
+	c.e.gens.SetTrusted(true)
+	if !c.running {
+		ctx, stop := context.WithCancel(context.Background())
+		c.running, c.stop = true, stop
+		c.ended.Add(1)
+		go c.poll(ctx)
+	}
+}
+
+func (c *coherence) poll(ctx context.Context) {
+	defer c.ended.Done()
+	push := c.push(ctx)
+	defer push.Wait()
+	tick := time.NewTicker(c.e.cfg.Poll)
+	defer tick.Stop()
+	for idle := 0; idle < idlePolls; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			idle++
+		case <-c.nudge:
+		}
+		if c.used.Swap(false) || c.listeners.Load() > 0 {
+			idle = 0
+		}
+		// A failed look needs no report: trust lapses by itself.
+		_ = c.e.sync(ctx)
+	}
+	c.rest()
+}
+
+// rest ends the polling of a cache that nobody uses.
+func (c *coherence) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running = false
+	c.stop()
+	c.expiry.Stop()
+	c.e.gens.SetTrusted(false)
+}
+
+// push turns a store's events into looks.
+func (c *coherence) push(ctx context.Context) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	w, ok := c.e.store.(store.Watcher)
+	if !ok {
+		return &wg
+	}
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			_ = w.Watch(ctx, c.hint, func(store.Event) { c.hint() })
+			select { // a broken watch is tried again, in no hurry: the poll goes on
+			case <-ctx.Done():
+			case <-time.After(c.e.cfg.Poll):
+			}
+		}
+	})
+	return &wg
+}
+
+func (c *coherence) hint() {
+	select {
+	case c.nudge <- struct{}{}:
+	default:
+	}
+}
+
+func (c *coherence) close() {
+	c.mu.Lock()
+	c.closed = true
+	if c.stop != nil {
+		c.stop()
+	}
+	if c.expiry != nil {
+		c.expiry.Stop()
+	}
+	c.mu.Unlock()
+	c.ended.Wait()
+	c.e.gens.SetTrusted(false)
+}

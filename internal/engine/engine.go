@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/reprise-go/reprise/internal/envelope"
+	"github.com/reprise-go/reprise/internal/flight"
+	"github.com/reprise-go/reprise/internal/lease"
+	"github.com/reprise-go/reprise/internal/memory"
+	"github.com/reprise-go/reprise/store"
+)
+
+// Config is what an Engine works with.
+type Config struct {
+	Store   store.Store
+	Sealer  *envelope.Sealer
+	Logger  *slog.Logger  // nil: silent
+	Timeout time.Duration // of one store operation
+	Poll    time.Duration // how often other processes' changes are looked for
+	Trust   time.Duration // how long memory is trusted after the last look
+	Secret  []byte        // keys the hashes of users and tokens; nil: from the store's ID
+	Drain   time.Duration // how long Close lets executions go on
+}
+
+// Engine serves the cached functions of one cache. It is safe for concurrent
+// use.
+type Engine struct {
+	cfg     Config
+	store   store.Store
+	leases  *lease.Coordinator // nil: the store has no leases
+	flights flight.Group[*Result]
+	clock   *memory.Clock
+	gens    *memory.Generations // of the store
+	local   *memory.Generations // of this process's ephemeral values
+	localMu sync.Mutex          // orders the numbers of local
+	reads   breaker
+	writes  breaker
+	watch   coherence
+	info    atomic.Pointer[store.Info]
+	closed  atomic.Bool
+}
+
+// Errors of the engine; the façade exports them.
+var (
+	ErrClosed = errors.New("closed")
+	ErrMaxRun = errors.New("execution exceeded MaxRun")
+	ErrStore  = errors.New("store unavailable")
+	// ErrLeaseLost is the cause with which an execution's context is cancelled
+	// when its lease is lost.
+	ErrLeaseLost = lease.ErrLost
+)
+
+// New starts an engine over cfg.Store, whose owner it becomes. It does not
+// touch the store before the first call or Ready.
+func New(cfg Config) *Engine {
+	e := &Engine{cfg: cfg, store: cfg.Store, clock: memory.NewClock(),
+		gens: memory.NewGenerations(), local: memory.NewGenerations()}
+	e.reads.clock, e.writes.clock = e.clock, e.clock
+	e.local.SetTrusted(true)
+	if l, ok := cfg.Store.(store.Leaser); ok {
+		e.leases = lease.New(l, lease.Options{Timeout: cfg.Timeout})
+	}
+	e.watch.init(e)
+	return e
+}
+
+// Generations are those that a function's memory tier has to obey.
+func (e *Engine) Generations(ephemeral bool) *memory.Generations {
+	if ephemeral {
+		return e.local
+	}
+	return e.gens
+}
+
+// Clock is what deadlines in a function's memory tier are on.
+func (e *Engine) Clock() *memory.Clock { return e.clock }
+
+// Leases reports whether the store can serialize across processes.
+func (e *Engine) Leases() bool { return e.leases != nil }
+
+// Ready asks the store who it is and which generations it has.
+func (e *Engine) Ready(ctx context.Context) error {
+	if _, err := e.storeInfo(ctx); err != nil {
+		return err
+	}
+	return e.sync(ctx)
+}
+
+func (e *Engine) storeInfo(ctx context.Context) (*store.Info, error) {
+	if i := e.info.Load(); i != nil {
+		return i, nil
+	}
+	var info store.Info
+	err := e.ask(ctx, &e.reads, func(ctx context.Context) (err error) {
+		info, err = e.store.Info(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.info.Store(&info)
+	return &info, nil
+}
+
+// Private hashes what must not stand in clear anywhere, such as a user's id,
+// under the cache's secret. kind separates hashes of equal values.
+func (e *Engine) Private(ctx context.Context, kind, value string) ([32]byte, error) {
+	secret := e.cfg.Secret
+	if secret == nil {
+		info, err := e.storeInfo(ctx)
+		if err != nil {
+			return [32]byte{}, err
+		}
+		secret = info.ID[:]
+	}
+	m := hmac.New(sha256.New, secret)
+	fmt.Fprintf(m, "%d:%s", len(kind), kind)
+	m.Write([]byte(value))
+	return [32]byte(m.Sum(nil)), nil
+}
+
+// ask runs one store operation under its deadline and b. A caller that leaves
+// is no failure of the store.
+func (e *Engine) ask(ctx context.Context, b *breaker, op func(context.Context) error) error {
+	if ok, last := b.allow(); !ok {
+		return fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, last)
+	}
+	opctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
+	defer cancel()
+	err := op(opctx)
+	switch {
+	case err == nil, isAnswer(err):
+		if _, closed := b.done(nil); closed && e.cfg.Logger != nil {
+			e.cfg.Logger.Info("reprise: store answers again")
+		}
+		return err
+	case ctx.Err() != nil:
+		b.abandon()
+		return err
+	}
+	if opened, _ := b.done(err); opened {
+		e.warn("store fails; calls run uncached until it answers", err)
+	}
+	return fmt.Errorf("%w: %w", ErrStore, err)
+}
+
+// isAnswer tells refusals, which show a store at work, from failures.
+func isAnswer(err error) bool {
+	return errors.Is(err, store.ErrSuperseded) || errors.Is(err, store.ErrTooLarge) ||
+		errors.Is(err, store.ErrLeaseLost) || errors.Is(err, store.ErrBadQuery)
+}
+
+func (e *Engine) warn(msg string, err error) {
+	if e.cfg.Logger != nil {
+		e.cfg.Logger.Warn("reprise: "+msg, "error", err)
+	}
+}
+
+// Store is the engine's store, for work that is no call.
+func (e *Engine) Store() store.Store { return e.store }
+
+// Read gets the record under key for somebody who insists, and brings the
+// generations up to it.
+func (e *Engine) Read(ctx context.Context, key store.Key) (store.Lookup, error) {
+	if e.closed.Load() {
+		return store.Lookup{}, ErrClosed
+	}
+	lk, err := e.store.Get(ctx, key)
+	if err != nil {
+		return lk, unavailable(ctx, err)
+	}
+	return lk, e.syncTo(ctx, lk.Seq)
+}
+
+// List lists entries for somebody who insists.
+func (e *Engine) List(ctx context.Context, q store.Query) (store.Page, error) {
+	if e.closed.Load() {
+		return store.Page{}, ErrClosed
+	}
+	p, err := e.store.List(ctx, q)
+	return p, unavailable(ctx, err)
+}
+
+// unavailable marks a failure of the store as such.
+func unavailable(ctx context.Context, err error) error {
+	if err == nil || isAnswer(err) || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrStore, err)
+}
+
+// Visible reports whether no label hides rec by what this process knows.
+func (e *Engine) Visible(rec *store.Record) bool {
+	return e.gens.LabelsCurrent(rec.Labels.Of(nil, rec.Policy), rec.Begun)
+}
+
+// State describes the store as calls find it.
+func (e *Engine) State() (failing bool, last error) {
+	if open, err := e.reads.state(); open {
+		return true, err
+	}
+	return e.writes.state()
+}
+
+// Close refuses further calls, lets executions under way end, cancels them
+// when Config.Drain is over, and closes the store. It returns what did not end
+// or close.
+func (e *Engine) Close() error {
+	if e.closed.Swap(true) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.Drain)
+	defer cancel()
+	err := e.flights.Close(ctx)
+	if e.leases != nil {
+		e.leases.Close()
+	}
+	e.watch.close()
+	return errors.Join(err, e.store.Close())
+}

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// execute runs the function and files what it returns. ctx is the flight's.
+func (e *Engine) execute(ctx context.Context, f *Function, c *Call, a *attempt) (*Result, error) {
+	if f.Serialize && e.leases != nil && a.stored && c.Mode.writes() {
+		return e.serialized(ctx, f, c, a)
+	}
+	return e.alone(ctx, f, c, a, nil)
+}
+
+// run calls the function under its time limit.
+func (e *Engine) run(ctx context.Context, f *Function, c *Call) (any, time.Duration, error) {
+	if f.MaxRun > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, f.MaxRun, ErrMaxRun)
+		defer cancel()
+	}
+	began := e.clock.Now()
+	v, err := c.Run(ctx)
+	cost := time.Duration(e.clock.Now() - began)
+	f.Counters.ran(cost)
+	if err != nil && ctx.Err() != nil {
+		err = because(err, context.Cause(ctx))
+	}
+	return v, cost, err
+}
+
+// failed gives the stale value that may stand in for a failure, or the
+// failure, which it remembers where the function's ErrorTTL asks for it.
+func (e *Engine) failed(f *Function, c *Call, a *attempt, err error) *Result {
+	if s := a.stale; s != nil && e.mayStandIn(f, s) {
+		r := e.result(s, HitStale, TierStore)
+		r.Reason, r.Err = FunctionFailed, err
+		return r
+	}
+	if f.ErrorTTL != nil && f.Memory != nil && c.Mode.writes() {
+		if ttl := f.ErrorTTL(err); ttl > 0 {
+			now := e.clock.Now()
+			ent := &Entry{Err: err, Created: time.Now(), made: now}
+			ent.Expires = ent.Created.Add(ttl)
+			e.remember(f, c, ent, a.begun, c.Hides, lifetime{deadline: now + int64(ttl)})
+		}
+	}
+	return &Result{Outcome: Failed, Reason: a.reason, Err: a.err, Failure: err}
+}
+
+// mayStandIn holds while StaleOnError past the entry's expiry is not over, by
+// the process's clock counted from when the value was made.
+func (e *Engine) mayStandIn(f *Function, s *Entry) bool {
+	if f.StaleOnError <= 0 || s.Err != nil {
+		return false
+	}
+	return e.Age(s) < s.Expires.Sub(s.Created)+f.StaleOnError
+}
+
+// because names why the execution was cancelled, such as a lost lease, beside
+// what the function made of it.
+func because(err, cause error) error {
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, cause)
+}

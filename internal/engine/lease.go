@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/reprise-go/reprise/internal/lease"
+)
+
+// serialized runs the function under the lease of its key, or takes over the
+// result that another holder published meanwhile.
+func (e *Engine) serialized(ctx context.Context, f *Function, c *Call, a *attempt) (*Result, error) {
+	var found *Result
+	var foundErr error
+	held, err := e.leases.Acquire(ctx, c.Key, f.LeaseTTL, func(ctx context.Context) (bool, error) {
+		if c.Mode != Use {
+			return false, e.begin(ctx, f, a)
+		}
+		found, foundErr = e.lookup(ctx, f, c, a)
+		return found != nil, foundErr
+	})
+	switch {
+	case err != nil && (ctx.Err() != nil || f.FailClosed):
+		return nil, err
+	case err != nil: // the store fails: one execution too many beats none
+		a.err, a.reason, a.stored = err, StoreError, false
+		return e.alone(ctx, f, c, a, nil)
+	case held == nil:
+		found.Outcome, found.Reason = Waited, NoReason
+		return found, nil
+	}
+	return e.alone(ctx, f, c, a, held)
+}
+
+// alone runs the function, under a lease where there is one, and files the
+// result. A lost lease cancels the function's context; a function that goes on
+// regardless gives its callers the value, but the store refuses it.
+func (e *Engine) alone(ctx context.Context, f *Function, c *Call, a *attempt, held *lease.Lease) (*Result, error) {
+	runctx := ctx
+	if held != nil {
+		var cancel context.CancelFunc
+		runctx, cancel = held.Context(lease.WithFence(ctx, held.Fence()))
+		defer cancel()
+	}
+	ok := false
+	defer func() { // also when the function panics
+		if held != nil {
+			held.Release(context.WithoutCancel(ctx), !ok)
+		}
+	}()
+	v, cost, err := e.run(runctx, f, c)
+	if err != nil {
+		return e.failed(f, c, a, err), nil
+	}
+	ok = true
+	return e.file(ctx, f, c, a, v, cost, held), nil
+}

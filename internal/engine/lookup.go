@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/reprise-go/reprise/internal/memory"
+	"github.com/reprise-go/reprise/store"
+)
+
+// lookup asks the store, and fills a for the execution that follows a miss. It
+// returns a result for a hit, and an error where the store failed and the
+// function is to fail with it.
+func (e *Engine) lookup(ctx context.Context, f *Function, c *Call, a *attempt) (*Result, error) {
+	if !c.Mode.reads() {
+		a.reason = RefreshAsked
+		return nil, e.storeFailed(f, a, e.begin(ctx, f, a))
+	}
+	if f.Ephemeral {
+		a.reason = Absent
+		return e.recall(f, c, a), nil
+	}
+	lk, err := e.read(ctx, c.Key)
+	if err != nil {
+		return nil, e.storeFailed(f, a, err)
+	}
+	a.begun, a.stored = lk.Seq, true
+	ent, reason := e.open(f, c, &lk)
+	a.reason = reason
+	switch reason {
+	case NoReason:
+		return e.hit(f, c, ent, &lk), nil
+	case Expired:
+		a.stale = ent
+	}
+	return nil, nil
+}
+
+// read gets the record, and the generations where the store has newer ones.
+func (e *Engine) read(ctx context.Context, key store.Key) (store.Lookup, error) {
+	var lk store.Lookup
+	err := e.ask(ctx, &e.reads, func(ctx context.Context) (err error) {
+		lk, err = e.store.Get(ctx, key)
+		return err
+	})
+	if err == nil {
+		err = e.syncTo(ctx, lk.Seq)
+	}
+	return lk, err
+}
+
+// storeFailed turns a failed lookup into an uncached run, or under FailClosed
+// into the call's error.
+func (e *Engine) storeFailed(f *Function, a *attempt, err error) error {
+	if err == nil {
+		return nil
+	}
+	a.reason, a.err = StoreError, err
+	if f.FailClosed {
+		return err
+	}
+	return nil
+}
+
+// recall looks once more into the memory of an ephemeral function: another
+// flight may have ended between the caller's look and its joining.
+func (e *Engine) recall(f *Function, c *Call, a *attempt) *Result {
+	ent, st := f.Memory.Get(c.Memory)
+	switch {
+	case st == memory.Hit:
+		return e.result(ent, HitMemory, TierMemory)
+	case st == memory.Expired && ent.Err == nil:
+		a.reason, a.stale = Expired, ent
+	case st == memory.Hidden:
+		a.reason = Cleared
+	}
+	return nil
+}
+
+// result is an entry as the result of a call.
+func (e *Engine) result(ent *Entry, o Outcome, t Tier) *Result {
+	return &Result{Value: ent.Value, Failure: ent.Err, Outcome: o, Tier: t,
+		Created: ent.Created, Expires: ent.Expires, Age: e.Age(ent), Cost: ent.Cost}
+}
+
+// open judges and decodes a record. With Expired it returns the entry all the
+// same, where it is sound.
+func (e *Engine) open(f *Function, c *Call, lk *store.Lookup) (*Entry, Reason) {
+	rec := &lk.Record
+	switch {
+	case lk.Damaged:
+		return nil, Corrupt
+	case !lk.Found:
+		return nil, Absent
+	case !e.visible(c, rec):
+		return nil, Cleared
+	}
+	payload, h, err := e.cfg.Sealer.Open(rec.Value, c.Key)
+	if err != nil {
+		return nil, Corrupt
+	}
+	if h.Codec != f.Codec.Name {
+		return nil, Undecodable
+	}
+	v, err := f.Codec.decode(payload)
+	if err != nil {
+		return nil, Undecodable
+	}
+	ent := &Entry{Value: v, Created: rec.Created, Expires: rec.Expires, Cost: rec.Cost}
+	ent.made = e.clock.Now() - int64(max(0, lk.Now.Sub(rec.Created)))
+	if !rec.Expires.IsZero() && !lk.Now.Before(rec.Expires) {
+		return ent, Expired
+	}
+	return ent, NoReason
+}
+
+// visible checks the labels of a record against the generations. The key's own
+// clears the store has checked.
+func (e *Engine) visible(c *Call, rec *store.Record) bool {
+	return rec.Begun >= e.gens.Seq() || e.gens.LabelsCurrent(hides(c, rec.Labels.Tags), rec.Begun)
+}
+
+// hides are all labels that hide a result with these tags.
+func hides(c *Call, tags []string) []store.Label {
+	if len(tags) == 0 {
+		return c.Hides
+	}
+	all := make([]store.Label, len(c.Hides), len(c.Hides)+len(tags))
+	copy(all, c.Hides)
+	for _, t := range tags {
+		all = append(all, store.TagLabel(t))
+	}
+	return all
+}
+
+// hit makes a result of a sound record and remembers it.
+func (e *Engine) hit(f *Function, c *Call, ent *Entry, lk *store.Lookup) *Result {
+	r := e.stored(f, ent)
+	if f.Memory != nil && c.Mode != ReadOnly {
+		life := e.lifetime(ent.Expires, lk.Now, f.StaleOnError)
+		e.remember(f, c, ent, lk.Seq, hides(c, lk.Record.Labels.Tags), life)
+	}
+	return r
+}
+
+// Peek answers as a call would, and runs, stores and counts nothing.
+func (e *Engine) Peek(ctx context.Context, f *Function, c *Call) (Result, error) {
+	if e.closed.Load() {
+		return Result{}, ErrClosed
+	}
+	miss := Result{Reason: Absent}
+	if f.Memory != nil && (f.Ephemeral || e.Revive(ctx)) {
+		ent, st := f.Memory.Peek(c.Memory)
+		switch {
+		case st == memory.Hit && ent.Err == nil:
+			return *e.result(ent, HitMemory, TierMemory), nil
+		case st == memory.Expired:
+			miss.Reason = Expired
+		case st == memory.Hidden:
+			miss.Reason = Cleared
+		}
+	}
+	if f.Ephemeral {
+		return miss, nil
+	}
+	lk, err := e.read(ctx, c.Key)
+	if err != nil {
+		return Result{Reason: StoreError, Err: err}, err
+	}
+	ent, reason := e.open(f, c, &lk)
+	if reason != NoReason {
+		return Result{Reason: reason}, nil
+	}
+	return *e.stored(f, ent), nil
+}
+
+// stored is a store's sound entry as a result.
+func (e *Engine) stored(f *Function, ent *Entry) *Result {
+	r := e.result(ent, HitStore, TierStore)
+	if f.RefreshAfter > 0 && r.Age >= f.RefreshAfter {
+		r.Outcome, r.Reason = HitStale, RefreshDue
+	}
+	return r
+}
+
+// Refresh begins a new execution behind a hit that is past RefreshAfter. The
+// caller has its answer; the execution ends with Close at the latest.
+func (e *Engine) Refresh(ctx context.Context, f *Function, c *Call) {
+	bg := context.WithoutCancel(ctx)
+	own := *c
+	own.Mode = Refresh
+	fl, leader, err := e.flights.Join(bg, own.flight(), e.Generations(f.Ephemeral).Seq(), nil)
+	if err != nil || !leader {
+		return
+	}
+	fl.Go(func(ctx context.Context) (*Result, error) {
+		a := attempt{begun: fl.Begun(), reason: RefreshDue}
+		if err := e.begin(ctx, f, &a); err != nil {
+			return nil, err
+		}
+		return e.execute(ctx, f, &own, &a)
+	})
+	fl.Detach()
+}

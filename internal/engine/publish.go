@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/reprise-go/reprise/internal/envelope"
+	"github.com/reprise-go/reprise/internal/lease"
+	"github.com/reprise-go/reprise/store"
+)
+
+// file stores and remembers a computed value. Whatever goes wrong on the way,
+// the caller gets the value; the result says what went wrong. held is nil
+// where no lease is.
+func (e *Engine) file(ctx context.Context, f *Function, c *Call, a *attempt, v any, cost time.Duration, held *lease.Lease) *Result {
+	ctx = context.WithoutCancel(ctx) // the value is there: a caller who leaves now loses nothing
+	r := &Result{own: v, ran: true, Reason: a.reason, Cost: cost, Err: a.err, Outcome: Populated}
+	if c.Mode == Refresh {
+		r.Outcome = Refreshed
+	}
+	ttl, keep := f.TTL(v)
+	if reason := e.unfit(ctx, c, keep); reason != NoReason {
+		return e.share(f, r.outcome(unfitOutcome(reason), reason, nil))
+	}
+	p, err := e.pack(f, c, v)
+	if err != nil {
+		return e.share(f, r.outcome(PutFailed, NotSerializable, err))
+	}
+	stamp, err := e.put(ctx, f, c, a, p, ttl, cost, held)
+	r.Created, r.Expires = stamp.Created, stamp.Expires
+	if err != nil {
+		e.note(r, a, err)
+	}
+	if err == nil || r.Reason == StoreError {
+		e.rememberValue(f, c, a.begun, p, stamp, cost)
+	}
+	r.Value = p.private
+	return r
+}
+
+func (r *Result) outcome(o Outcome, reason Reason, err error) *Result {
+	r.Outcome, r.Reason = o, reason
+	if err != nil {
+		r.Err = err
+	}
+	return r
+}
+
+// note turns a failed put into the result's outcome.
+func (e *Engine) note(r *Result, a *attempt, err error) {
+	switch {
+	case !a.stored:
+		r.outcome(LookupFailed, StoreError, a.err)
+	case errors.Is(err, store.ErrSuperseded), errors.Is(err, store.ErrLeaseLost):
+		r.outcome(PutFailed, Superseded, err)
+	default:
+		r.outcome(PutFailed, StoreError, err)
+	}
+}
+
+// unfit says why a value is not to be filed at all.
+func (e *Engine) unfit(ctx context.Context, c *Call, keep bool) Reason {
+	switch {
+	case !c.Mode.writes():
+		return ModeReadOnly
+	case !keep:
+		return NotKept
+	case c.Unchanged != nil:
+		if same, err := c.Unchanged(ctx); err != nil || !same {
+			return InputsChanged
+		}
+	}
+	return NoReason
+}
+
+func unfitOutcome(r Reason) Outcome {
+	if r == InputsChanged {
+		return PutFailed
+	}
+	return Bypassed
+}
+
+// share prepares an unfiled value for the callers that joined. What cannot be
+// copied they cannot share.
+func (e *Engine) share(f *Function, r *Result) *Result {
+	r.Value, r.unshared = f.Codec.Copy(r.own)
+	return r
+}
+
+// packed is a value ready for both tiers.
+type packed struct {
+	private any    // equal to the value, and nobody else's
+	sealed  []byte // nil for ephemeral values
+	tags    []string
+}
+
+// pack encodes a value and proves that it comes back as it went.
+func (e *Engine) pack(f *Function, c *Call, v any) (*packed, error) {
+	p := &packed{}
+	if c.Tags != nil {
+		p.tags = slices.Clone(c.Tags(v))
+		slices.Sort(p.tags)
+		p.tags = slices.Compact(p.tags)
+	}
+	if f.Ephemeral {
+		private, err := f.Codec.Copy(v)
+		p.private = private
+		return p, err
+	}
+	b, err := f.Codec.encode(v)
+	if err != nil {
+		return nil, err
+	}
+	if p.private, err = f.Codec.decode(b); err != nil {
+		return nil, err
+	}
+	if err := f.Codec.Verify(v, p.private); err != nil {
+		return nil, err
+	}
+	h := envelope.Header{Codec: f.Codec.Name, Key: c.Key}
+	p.sealed, err = e.cfg.Sealer.Seal(nil, h, b)
+	return p, err
+}
+
+// put writes a packed value to the store. Without a store it stamps by the
+// process's clock.
+func (e *Engine) put(ctx context.Context, f *Function, c *Call, a *attempt, p *packed, ttl, cost time.Duration, held *lease.Lease) (store.Stamp, error) {
+	if f.Ephemeral || !a.stored {
+		s := store.Stamp{Created: time.Now()}
+		if ttl > 0 {
+			s.Expires = s.Created.Add(ttl)
+		}
+		if f.Ephemeral {
+			return s, nil
+		}
+		return s, a.err
+	}
+	rec := e.record(ctx, f, c, a.begun, p, ttl, cost)
+	mode := store.PutPublish
+	if c.Mode == Refresh {
+		mode = store.PutRefresh
+	}
+	var s store.Stamp
+	err := e.ask(ctx, &e.writes, func(ctx context.Context) (err error) {
+		if held != nil {
+			rec.Fence = held.Fence()
+			s, err = held.Publish(ctx, rec, mode)
+		} else {
+			s, err = e.store.Put(ctx, rec, mode)
+		}
+		return err
+	})
+	return s, err
+}
+
+func (e *Engine) record(ctx context.Context, f *Function, c *Call, begun uint64, p *packed, ttl, cost time.Duration) *store.Record {
+	rec := &store.Record{Key: c.Key, Labels: c.Labels, Value: p.sealed, Policy: store.Evict,
+		Begun: begun, TTL: ttl, Grace: f.StaleOnError, Cost: cost}
+	rec.Labels.Tags = p.tags
+	if c.Manifest != nil {
+		rec.Manifest = c.Manifest(ctx)
+	}
+	return rec
+}
+
+// rememberValue files a packed value in memory, with what is left of its life
+// counted from its stamp.
+func (e *Engine) rememberValue(f *Function, c *Call, asOf uint64, p *packed, s store.Stamp, cost time.Duration) {
+	if s.Created.IsZero() {
+		return // the put failed, and no clock has stamped the value
+	}
+	ent := &Entry{Value: p.private, Created: s.Created, Expires: s.Expires, Cost: cost, made: e.clock.Now()}
+	life := e.lifetime(s.Expires, s.Created, f.StaleOnError)
+	e.remember(f, c, ent, asOf, hides(c, p.tags), life)
+}
