@@ -1,0 +1,160 @@
+package reprise
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/reprise-go/reprise/internal/engine"
+	"github.com/reprise-go/reprise/internal/memory"
+)
+
+// do serves one call in full.
+func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Out]) error {
+	mode := f.mode(s)
+	if mode == Off {
+		return f.uncached(ctx, in, r, Bypassed, ModeOff, nil)
+	}
+	sc := f.keys.get(in)
+	defer f.keys.put(sc)
+	if err := f.keys.encode(ctx, s, sc); err != nil {
+		return f.unkeyed(ctx, in, r, err)
+	}
+	c := f.plan(s, sc, in)
+	c.Mode = engine.Mode(mode)
+	if c.Mode == engine.Use || c.Mode == engine.ReadOnly {
+		if done, err := f.remembered(ctx, c, r); done {
+			return err
+		}
+	}
+	er, err := f.cache.engine.Do(ctx, &f.fn, c)
+	r.fill(&er, c.Key)
+	if err == nil && er.Failure == nil {
+		r.Value, err = f.values.take(er.Value, er.Owned)
+	}
+	f.count(r)
+	if er.Failure != nil {
+		return er.Failure
+	}
+	if er.Outcome == HitStale && er.Reason == RefreshDue && c.Mode == engine.Use {
+		f.cache.engine.Refresh(ctx, &f.fn, f.plan(s, sc, in))
+	}
+	return wrapped("call", f.opts.Name, &c.Key, err)
+}
+
+// count adds the call to the function's counters.
+func (f *Func[In, Out]) count(r *Result[Out]) {
+	var saved time.Duration
+	switch r.Outcome {
+	case HitMemory, HitStore, HitStale, Joined, Waited:
+		saved = r.Cost
+	}
+	f.fn.Counters.Count(r.Outcome, saved)
+}
+
+// remembered answers from memory where it can.
+func (f *Func[In, Out]) remembered(ctx context.Context, c *engine.Call, r *Result[Out]) (bool, error) {
+	if f.fn.Memory == nil {
+		return false, nil
+	}
+	en := f.cache.engine
+	ent, st := f.fn.Memory.Get(c.Memory)
+	if st == memory.Miss && !f.fn.Ephemeral && en.Revive(ctx) {
+		ent, st = f.fn.Memory.Get(c.Memory)
+	}
+	if st != memory.Hit {
+		return false, nil
+	}
+	en.Touch()
+	r.Outcome, r.Tier, r.Key = HitMemory, TierMemory, c.Key
+	r.Created, r.Expires, r.Age, r.Cost = ent.Created, ent.Expires, en.Age(ent), ent.Cost
+	if ent.Err != nil {
+		f.count(r)
+		return true, ent.Err
+	}
+	if f.opts.RefreshAfter > 0 && r.Age >= f.opts.RefreshAfter {
+		r.Outcome, r.Reason = HitStale, RefreshDue
+		if c.Mode == engine.Use && en.RefreshDue(ent) {
+			en.Refresh(ctx, &f.fn, c)
+		}
+	}
+	f.count(r)
+	var err error
+	r.Value, err = f.values.take(ent.Value, false)
+	return true, wrapped("call", f.opts.Name, &c.Key, err)
+}
+
+// unkeyed runs a call that has no sound key without the cache, unless it is
+// the caller who gave up, or the store that failed under FailClosed.
+func (f *Func[In, Out]) unkeyed(ctx context.Context, in In, r *Result[Out], err error) error {
+	switch {
+	case ctx.Err() != nil:
+		r.Outcome = Failed
+		f.count(r)
+		return wrapped("call", f.opts.Name, nil, context.Cause(ctx))
+	case errors.Is(err, ErrStore) && f.fn.FailClosed, errors.Is(err, ErrClosed):
+		r.Outcome, r.Reason, r.Err = Failed, StoreError, err
+		f.count(r)
+		return wrapped("call", f.opts.Name, nil, err)
+	case errors.Is(err, ErrStore):
+		return f.uncached(ctx, in, r, LookupFailed, StoreError, err)
+	case errors.Is(err, ErrScopeMissing):
+		return f.uncached(ctx, in, r, Skipped, ScopeMissing, err)
+	}
+	return f.uncached(ctx, in, r, Skipped, KeyError, err)
+}
+
+// uncached runs the function for this caller alone.
+func (f *Func[In, Out]) uncached(ctx context.Context, in In, r *Result[Out], o Outcome, why Reason, cause error) error {
+	r.Outcome, r.Reason = o, why
+	r.Err = wrapped("call", f.opts.Name, nil, cause)
+	began := time.Now()
+	v, err := f.call(ctx, in)
+	r.Value, r.Cost = v, time.Since(began)
+	if err != nil {
+		r.Outcome = Failed
+	}
+	f.count(r)
+	return err
+}
+
+// plan describes a keyed call to the engine. What it holds of sc it copies:
+// the execution may outlive the call.
+func (f *Func[In, Out]) plan(s *settings, sc *scratch[In], in In) *engine.Call {
+	var buf [1 + sha256.Size]byte
+	key := bytes.Clone(sc.key)
+	c := &engine.Call{
+		Key: f.keys.digest(key), Memory: key, Labels: f.labels, Hides: f.hides,
+		Run: func(ctx context.Context) (any, error) {
+			out, err := f.call(ctx, in)
+			return &out, err
+		},
+		Manifest: func(ctx context.Context) []byte { return f.manifest(ctx, s, in) },
+	}
+	if len(key) > maxMemoryKey {
+		c.Memory = bytes.Clone(memoryKey(key, &buf))
+	}
+	if f.keys.linked && s != nil && s.exec != nil {
+		c.Labels.Dataset = s.exec.Dataset
+		c.Hides = c.Labels.Of(nil, 0)
+	}
+	if f.opts.Tags != nil {
+		c.Tags = func(v any) []string { return slices.Clone(f.opts.Tags(in, *v.(*Out))) }
+	}
+	if f.keys.enc == nil || !f.keys.enc.Plain() {
+		c.Unchanged = func(ctx context.Context) (bool, error) { return f.unchanged(ctx, s, key, in) }
+	}
+	return c
+}
+
+// unchanged keys the inputs once more: files may have changed under the
+// function while it read them, and its result belongs to neither state.
+func (f *Func[In, Out]) unchanged(ctx context.Context, s *settings, key []byte, in In) (bool, error) {
+	sc := f.keys.get(in)
+	defer f.keys.put(sc)
+	err := f.keys.encode(ctx, s, sc)
+	return err == nil && bytes.Equal(sc.key, key), err
+}

@@ -1,0 +1,115 @@
+package reprise
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+)
+
+// Config is how a Cache behaves. Nil and the zero Config are the defaults. It
+// is read once and never altered.
+type Config struct {
+	// Mode is how calls use the cache; nil: the environment variable
+	// REPRISE_MODE, and without that Use.
+	Mode *Mode
+
+	// OnStoreError says what Open does with a store that cannot be opened, for
+	// a database that is corrupt, from a newer version, in a read-only
+	// directory. FailOpen, the default, gives a Cache whose calls run uncached
+	// and which tries the store again from time to time; Stats and Result.Err
+	// tell. FailClosed returns the error. A malformed URL is always an error.
+	OnStoreError StoreErrorPolicy
+
+	// StoreTimeout bounds one operation on the store; 0: 5 seconds. A call
+	// makes at most a few, and none while a failing store is left in peace.
+	StoreTimeout time.Duration
+
+	// CloseTimeout is how long Close lets executions under way go on before it
+	// cancels them; 0: 10 seconds.
+	CloseTimeout time.Duration
+
+	// Quota bounds the sealed values in a store that Open opens, in bytes; 0:
+	// 10 GiB, negative: none. What saves least is evicted first.
+	Quota int64
+
+	// MemoryBytes bounds the results held in this process's memory, over all
+	// functions, in bytes by estimate; 0: only MaxSize bounds them.
+	MemoryBytes int64
+
+	// Secret keys the hashes of user ids and tokens. All who share results of
+	// scoped functions must use the same. Nil: a random secret that the store
+	// keeps, which whoever can read the store can read too. Otherwise at least
+	// 16 bytes.
+	Secret []byte
+
+	// SigningKey makes the cache sign what it stores (HMAC-SHA-256), and
+	// refuse what is not signed so. Nil: no signatures. Otherwise at least 16
+	// bytes.
+	SigningKey []byte
+
+	// Logger gets a warning when the store begins to fail, and a line when it
+	// is well again. Nil: the library is silent.
+	Logger *slog.Logger
+
+	// CoherenceInterval is how often a Cache in use looks for what other
+	// processes cleared or set; 0: 500 milliseconds. Memory may answer with a
+	// value that another process has cleared for at most twice as long.
+	CoherenceInterval time.Duration
+}
+
+// defaults of a Config.
+const (
+	defaultStoreTimeout = 5 * time.Second
+	defaultCloseTimeout = 10 * time.Second
+	defaultCoherence    = 500 * time.Millisecond
+	minSecret           = 16
+)
+
+// complete returns a copy of c with defaults in place, or what is wrong.
+func (c *Config) complete() (Config, error) {
+	var o Config
+	if c != nil {
+		o = *c
+	}
+	if o.Mode == nil {
+		m, err := ParseMode(os.Getenv("REPRISE_MODE"))
+		if err != nil {
+			return o, fmt.Errorf("%w (from the environment variable REPRISE_MODE)", err)
+		}
+		o.Mode = &m
+	}
+	o.StoreTimeout = orDefault(o.StoreTimeout, defaultStoreTimeout)
+	o.CloseTimeout = orDefault(o.CloseTimeout, defaultCloseTimeout)
+	o.CoherenceInterval = orDefault(o.CoherenceInterval, defaultCoherence)
+	return o, o.check()
+}
+
+func (c *Config) check() error {
+	return errors.Join(
+		refuse(*c.Mode > WriteOnly, "Config.Mode: %d is no mode", *c.Mode),
+		refuse(c.OnStoreError > FailClosed, "Config.OnStoreError: %d is neither FailOpen nor FailClosed", c.OnStoreError),
+		refuse(c.StoreTimeout < 0, "Config.StoreTimeout: %v is negative; use 0 for the default", c.StoreTimeout),
+		refuse(c.CloseTimeout < 0, "Config.CloseTimeout: %v is negative; use 0 for the default", c.CloseTimeout),
+		refuse(c.CoherenceInterval < 0, "Config.CoherenceInterval: %v is negative; use 0 for the default", c.CoherenceInterval),
+		refuse(c.MemoryBytes < 0, "Config.MemoryBytes: %d is negative; use 0 for no bound", c.MemoryBytes),
+		refuse(c.Secret != nil && len(c.Secret) < minSecret, "Config.Secret: %d bytes are too few; use at least %d", len(c.Secret), minSecret),
+		refuse(c.SigningKey != nil && len(c.SigningKey) < minSecret, "Config.SigningKey: %d bytes are too few; use at least %d", len(c.SigningKey), minSecret),
+	)
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+// refuse is an error where bad holds.
+func refuse(bad bool, format string, args ...any) error {
+	if !bad {
+		return nil
+	}
+	return fmt.Errorf("reprise: "+format, args...)
+}

@@ -1,0 +1,117 @@
+package reprise
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/reprise-go/reprise/store"
+	"github.com/reprise-go/reprise/store/memstore"
+	"github.com/reprise-go/reprise/store/sqlitestore"
+)
+
+// Open returns a Cache over the store at a URL:
+//
+//	""                     the embedded store, a SQLite file in the user's cache directory
+//	"sqlite:PATH"          a SQLite file; also "sqlite:///absolute/path". "?durability=full"
+//	                       makes each result survive a power failure
+//	"memory:"              this process only, for tests
+//
+// Directories are made as needed. The file belongs to the user alone. What
+// happens with a store that cannot be opened, Config.OnStoreError says.
+func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
+	cfg, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	open, err := opener(rawURL, &cfg)
+	if err != nil {
+		return nil, fmt.Errorf("reprise: open %q: %w", rawURL, err)
+	}
+	s, err := open(ctx)
+	if err != nil {
+		if cfg.OnStoreError == FailClosed || ctx.Err() != nil {
+			return nil, fmt.Errorf("reprise: open %q: %w", rawURL, err)
+		}
+		if cfg.Logger != nil {
+			cfg.Logger.Warn("reprise: store cannot be opened; calls run uncached until it can", "url", rawURL, "error", err)
+		}
+		s = &reopening{open: open, err: err}
+	}
+	return newCache(ctx, s, &cfg)
+}
+
+// opener knows how to open the store at a URL, or what is wrong with the URL.
+func opener(rawURL string, cfg *Config) (func(context.Context) (store.Store, error), error) {
+	if rawURL == "" {
+		path, err := defaultPath()
+		return sqliteOpener(path, sqlitestore.Relaxed, cfg), err
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("malformed URL: %w", err)
+	}
+	switch u.Scheme {
+	case "memory":
+		return memoryOpener(cfg), nil
+	case "sqlite":
+		return parseSQLite(u, cfg)
+	case "":
+		return nil, fmt.Errorf("the URL has no scheme; for a file say %q", "sqlite:"+rawURL)
+	}
+	return nil, fmt.Errorf("unknown scheme %q; known are sqlite and memory", u.Scheme)
+}
+
+func memoryOpener(cfg *Config) func(context.Context) (store.Store, error) {
+	return func(context.Context) (store.Store, error) {
+		return memstore.New(&memstore.Options{Quota: max(0, cfg.Quota)}), nil
+	}
+}
+
+func parseSQLite(u *url.URL, cfg *Config) (func(context.Context) (store.Store, error), error) {
+	path := u.Opaque
+	if path == "" {
+		path = u.Path
+	}
+	path, err := url.PathUnescape(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("malformed path: %w", err)
+	case u.Host != "":
+		return nil, fmt.Errorf("%q stands where a host would; write sqlite:PATH, or sqlite:///PATH for an absolute path", u.Host)
+	case path == "":
+		return nil, fmt.Errorf("the URL names no file; write sqlite:PATH")
+	}
+	durability := sqlitestore.Relaxed
+	for name, values := range u.Query() {
+		switch v := values[len(values)-1]; {
+		case name == "durability" && v == "full":
+			durability = sqlitestore.Full
+		case name == "durability" && v == "relaxed":
+		default:
+			return nil, fmt.Errorf("unknown setting %s=%s; known are durability=relaxed and durability=full", name, v)
+		}
+	}
+	return sqliteOpener(filepath.FromSlash(path), durability, cfg), nil
+}
+
+func sqliteOpener(path string, d sqlitestore.Durability, cfg *Config) func(context.Context) (store.Store, error) {
+	return func(ctx context.Context) (store.Store, error) {
+		s, err := sqlitestore.Open(ctx, path, &sqlitestore.Options{Quota: cfg.Quota, Durability: d})
+		if err != nil {
+			return nil, err // not s: a nil *Store is no nil Store
+		}
+		return s, nil
+	}
+}
+
+// defaultPath is where the embedded store of this user is.
+func defaultPath() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache directory for this user: %w; name a file as sqlite:PATH", err)
+	}
+	return filepath.Join(dir, "reprise", "cache.db"), nil
+}
