@@ -8,8 +8,8 @@ import (
 // Defaults and limits of Options.
 const (
 	// DefaultMaxSize is the largest payload where Options.MaxSize is 0, in
-	// bytes: 256 MiB, twenty times the largest values caches are meant for and
-	// small enough that one record cannot exhaust an ordinary machine.
+	// bytes: 256 MiB, small enough that one record, whatever it inflates to,
+	// does not exhaust an ordinary machine.
 	DefaultMaxSize = 256 << 20
 
 	// DefaultCompressAbove is the threshold where Options.CompressAbove is 0,
