@@ -1,6 +1,9 @@
 package lease
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Options tune a Coordinator. The zero value is what an embedded store wants.
 type Options struct {
@@ -30,6 +33,7 @@ func (o Options) withDefaults() Options {
 	o.TTL = positive(o.TTL, 30*time.Second)
 	o.PollMin = positive(o.PollMin, 5*time.Millisecond)
 	o.PollMax = max(o.PollMin, positive(o.PollMax, 80*time.Millisecond))
+	o.PollMax = min(o.PollMax, math.MaxInt64/2) // pause doubles it
 	o.Timeout = positive(o.Timeout, 5*time.Second)
 	if o.Cooldown == 0 {
 		o.Cooldown = 100 * time.Millisecond
