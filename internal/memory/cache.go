@@ -25,20 +25,20 @@ type Options struct {
 
 // Entry is a result in memory. The cache reads it and never changes it.
 type Entry[V any] struct {
-	Value  V             // returned as stored
-	Key    store.Key     // by which the store tells of changes
-	Labels []store.Label // what hides it; may be shared between entries
+	Value    V     // returned as stored
+	Deadline int64 // when it expires, on Options.Clock; 0: never
+	// GraceUntil is until when the expired value may stand in for a failing
+	// function, on Options.Clock; 0: not beyond Deadline.
+	GraceUntil int64
 	// AsOf is the sequence number at which the result was known to be valid:
 	// that at which its execution began, or, for a record from the store, that
 	// of the lookup. For the latter the caller first brings Generations up to
 	// that number and asks LabelsCurrent: a change before AsOf does not hide
 	// the entry any more.
-	AsOf     uint64
-	Deadline int64 // when it expires, on Options.Clock; 0: never
-	// GraceUntil is until when the expired value may stand in for a failing
-	// function, on Options.Clock; 0: not beyond Deadline.
-	GraceUntil int64
-	Bytes      int64 // what it counts towards the budget; less than 0 counts as 0
+	AsOf   uint64
+	Bytes  int64         // what it counts towards the budget; less than 0 counts as 0
+	Key    store.Key     // by which the store tells of changes
+	Labels []store.Label // what hides it; may be shared between entries
 }
 
 // Status is the answer to a lookup.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -74,12 +75,7 @@ func (g *Generations) Apply(c store.Changes) {
 	}
 	if c.Flush && c.Seq > g.floor {
 		g.floor, learned = c.Seq, true
-		clear(g.keys) // those after the flush are covered or still to come
-		for _, k := range c.Keys {
-			if k.Seq > g.floor {
-				advance(g.keys, k.Key, k.Seq)
-			}
-		}
+		maps.DeleteFunc(g.keys, func(_ store.Key, seq uint64) bool { return seq <= g.floor })
 	}
 	g.bound()
 	if learned {

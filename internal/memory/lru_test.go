@@ -33,3 +33,62 @@ func TestReferenceSequence(t *testing.T) {
 		t.Fatalf("ran %v, want %v", ran, want)
 	}
 }
+
+// TestUsesOnOtherGoroutines: an order of uses that goroutines agree on is the
+// order in which entries leave.
+func TestUsesOnOtherGoroutines(t *testing.T) {
+	const size = 100
+	c := New[int](Options{MaxSize: size, Generations: trusted()})
+	for i := range size {
+		c.Put([]byte(strconv.Itoa(i)), Entry[int]{Value: i})
+	}
+	order := make([]int, size)
+	turns := [2]chan int{make(chan int), make(chan int)}
+	done := make(chan bool)
+	for me := range turns {
+		go func() {
+			for i := range turns[me] {
+				order[i] = (i * 37) % size
+				c.Get([]byte(strconv.Itoa(order[i])))
+				if i+1 == size {
+					close(done)
+					return
+				}
+				turns[1-me] <- i + 1
+			}
+		}()
+	}
+	turns[0] <- 0
+	<-done
+	close(turns[0]) // the other one was the last to use an entry
+	for i, victim := range order {
+		if _, status := c.Peek([]byte(strconv.Itoa(victim))); status != Hit {
+			t.Fatalf("%d left before its turn", victim)
+		}
+		c.Put([]byte(strconv.Itoa(size+i)), Entry[int]{})
+		if _, status := c.Peek([]byte(strconv.Itoa(victim))); status != Miss {
+			t.Fatalf("%d did not leave at its turn", victim)
+		}
+	}
+}
+
+// TestDefaultSize: a bound of zero is the default, not none.
+func TestDefaultSize(t *testing.T) {
+	c := New[int](Options{Generations: trusted()})
+	for i := range DefaultMaxSize + 10 {
+		c.Put([]byte(strconv.Itoa(i)), Entry[int]{})
+	}
+	if c.Len() != DefaultMaxSize {
+		t.Fatalf("%d entries, want %d", c.Len(), DefaultMaxSize)
+	}
+}
+
+// TestNoGenerations: the mistake is found where it is made.
+func TestNoGenerations(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Fatal("a cache without generations was made")
+		}
+	}()
+	New[int](Options{})
+}

@@ -58,7 +58,7 @@ func (c *Cache[V]) admit(n *node[V]) {
 		c.evict()
 	}
 	t := c.table.Load()
-	if len(c.recency.heap) >= len(t.chains) {
+	if spread*len(c.recency.heap) >= len(t.chains) {
 		t = c.grow(t)
 	}
 	n.stamp.Store(c.n.Add(1))

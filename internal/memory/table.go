@@ -9,19 +9,20 @@ import (
 // keys that collide.
 var seed = maphash.MakeSeed()
 
-// node is an entry in its place. The fields that are not atomic do not change
-// once readers can see the node, except placed and place, which belong to the
-// recency and are protected by the cache's lock.
+// node is an entry in its place. What a lookup reads comes first and does not
+// change, but for a few bits, once readers can see the node. What every hit
+// and the recency write comes last, on another cache line: or else each hit on
+// one processor would take from the others what they need to find the node.
 type node[V any] struct {
 	hash    uint64
 	next    atomic.Pointer[node[V]]
-	stamp   atomic.Uint64 // when it was last used, by the cache's counter; or dead
-	checked atomic.Uint64 // version of the generations at which it was last found current
 	key     string
+	checked atomic.Uint64 // version of the generations at which it was last found current
 	entry   Entry[V]
 
-	placed uint64 // the stamp by which the heap has it
-	place  int    // its index in the heap; -1 where it is not held
+	stamp  atomic.Uint64 // when it was last used, by the cache's counter; or dead
+	placed uint64        // the stamp by which the heap has it; protected by the cache's lock
+	place  int           // its index in the heap, -1 where it is not held; likewise
 }
 
 // table is a hash table of chains. Readers walk it without a lock; writers
@@ -35,9 +36,14 @@ type table[V any] struct {
 	moved atomic.Bool
 }
 
-// minChains is the size of a new table: one page's eighth, so that many small
-// caches cost little.
-const minChains = 64
+const (
+	// minChains is the size of a new table: half a KiB, so that many small
+	// caches cost little.
+	minChains = 64
+	// spread is the least number of chains per entry: with two, most lookups
+	// find their node at once.
+	spread = 2
+)
 
 func newTable[V any](chains int) *table[V] {
 	return &table[V]{chains: make([]atomic.Pointer[node[V]], chains)}
