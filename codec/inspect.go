@@ -116,11 +116,17 @@ func (i inspection) visitMap(v reflect.Value, depth int) *finding {
 	return nil
 }
 
+// keyStep shows only the type of keys that may be large or contain themselves.
 func keyStep(k reflect.Value) string {
-	if k.Kind() == reflect.String {
+	switch kind := k.Kind(); {
+	case kind == reflect.String:
 		return fmt.Sprintf("[%q]", k.String())
+	case kind == reflect.Interface && !k.IsNil():
+		return keyStep(k.Elem())
+	case kind <= reflect.Complex128:
+		return fmt.Sprintf("[%v]", k)
 	}
-	return fmt.Sprintf("[%v]", k)
+	return "[" + k.Type().String() + "]"
 }
 
 func (i inspection) visitStruct(v reflect.Value, depth int) *finding {

@@ -46,11 +46,18 @@ func Clone[T any](v T) (T, bool) {
 	if Immutable(t) {
 		return v, true
 	}
-	var zero T
 	if !cloneable(t) {
+		var zero T
 		return zero, false
 	}
-	if f := deepeners.of(t); f != nil && !deepen(f, unsafe.Pointer(&v)) {
+	return cloneDeep(v, deepeners.of(t))
+}
+
+// cloneDeep has a v of its own, which goes to the heap: immutable values are
+// spared that.
+func cloneDeep[T any](v T, f deepener) (T, bool) {
+	if !deepen(f, unsafe.Pointer(&v)) {
+		var zero T
 		return zero, false
 	}
 	return v, true

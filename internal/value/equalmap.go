@@ -118,13 +118,16 @@ func plainKey(t reflect.Type) bool {
 	return true
 }
 
-// keyStep shows a map key in a path.
+// keyStep shows a map key in a path. Of keys that refer to something it shows
+// the type only, for they may be large, or contain themselves.
 func keyStep(k reflect.Value) string {
-	switch k.Kind() {
-	case reflect.String:
+	switch {
+	case k.Kind() == reflect.String:
 		return "[" + strconv.Quote(k.String()) + "]"
-	case reflect.Interface:
+	case k.Kind() == reflect.Interface && !k.IsNil():
 		return keyStep(k.Elem())
+	case Immutable(k.Type()):
+		return fmt.Sprintf("[%v]", k)
 	}
-	return fmt.Sprintf("[%v]", k)
+	return "[" + k.Type().String() + "]"
 }

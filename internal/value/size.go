@@ -182,38 +182,3 @@ func sizeInterface(t reflect.Type) sizer {
 		return n
 	}
 }
-
-func sizeMap(b *build[sizer], t reflect.Type) sizer {
-	repeat := mayRepeat(t)
-	fk, fv := b.slot(t.Key()), b.slot(t.Elem())
-	each := int64(t.Key().Size() + t.Elem().Size() + mapSlack)
-	return func(m *measuring, p unsafe.Pointer) int64 {
-		v := mapAt(p, t)
-		n := v.Len()
-		if n == 0 || !m.enter(reference{at: v.UnsafePointer(), of: t}, repeat) {
-			return 0
-		}
-		total := int64(n) * each
-		if *fk == nil && *fv == nil {
-			return total
-		}
-		return total + sizeEntries(m, *fk, *fv, v)
-	}
-}
-
-func sizeEntries(m *measuring, fk, fv sizer, v reflect.Value) int64 {
-	key, elem := reflect.New(v.Type().Key()), reflect.New(v.Type().Elem())
-	var sum int64
-	count := 0
-	for it := v.MapRange(); count < sampleSize && it.Next(); count++ {
-		if fk != nil {
-			key.Elem().SetIterKey(it)
-			sum += fk(m, key.UnsafePointer())
-		}
-		if fv != nil {
-			elem.Elem().SetIterValue(it)
-			sum += fv(m, elem.UnsafePointer())
-		}
-	}
-	return int64(float64(sum) / float64(count) * float64(v.Len()))
-}
