@@ -20,6 +20,15 @@ type node struct {
 	parts    partsFunc
 }
 
+// encoder is n.enc, or, while n is still being compiled, a call of what that
+// will be.
+func (n *node) encoder() encodeFunc {
+	if n.enc != nil {
+		return n.enc
+	}
+	return func(s *state, dst []byte, p unsafe.Pointer) []byte { return n.enc(s, dst, p) }
+}
+
 // An opcode names encoders that struct encoders run inline.
 type opcode uint8
 

@@ -38,6 +38,7 @@ func Compile(t reflect.Type, o Options) (*Encoder, error) {
 		return nil, err
 	}
 	c := compiler{nodes: map[nodeKey]*node{}, guard: recursive(t)}
+	c.stateful = c.guard
 	root, err := c.node(t, ignored, "")
 	if err != nil {
 		return nil, err

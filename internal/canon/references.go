@@ -48,7 +48,6 @@ func (c *compiler) guarded(n *node, enc encodeFunc) encodeFunc {
 	if !c.guard {
 		return enc
 	}
-	c.stateful = true
 	return func(s *state, dst []byte, p unsafe.Pointer) []byte {
 		ref := *(*unsafe.Pointer)(p)
 		if ref == nil {

@@ -55,7 +55,7 @@ func finishStruct(n *node, fields []structField) {
 	}
 	for i := range fields {
 		f := &fields[i]
-		f.op, f.enc, f.fails = f.node.op, f.node.enc, f.node.fails
+		f.op, f.enc, f.fails = f.node.op, f.node.encoder(), f.node.fails
 		n.fails = n.fails || f.fails
 	}
 	n.parts = structParts(fields)
@@ -112,7 +112,7 @@ func promotes(f reflect.StructField) bool {
 func unexported(t reflect.Type, f reflect.StructField, path string) error {
 	reason := "unexported field " + f.Name + " would be lost"
 	if p := t.PkgPath(); p == "sync" || p == "sync/atomic" {
-		reason = "it synchronises goroutines and has no value to compare"
+		return &UnkeyableError{Type: t, Path: path, Reason: "it synchronises goroutines and has no value to compare"}
 	}
 	if path == "" {
 		path = f.Name
