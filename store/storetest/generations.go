@@ -2,7 +2,8 @@ package storetest
 
 import (
 	"errors"
-	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -146,7 +147,7 @@ func checkBadLabels(e *env) {
 }
 
 // labelSeqs is what c tells about labels.
-func labelSeqs(t testing.TB, c store.Changes) map[store.Label]uint64 {
+func labelSeqs(t rapid.TB, c store.Changes) map[store.Label]uint64 {
 	m := make(map[store.Label]uint64)
 	for _, l := range c.Labels {
 		if _, twice := m[l.Label]; twice {

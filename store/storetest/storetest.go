@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/reprise-go/reprise/store"
 )
 
@@ -89,7 +91,7 @@ func topics() []topic {
 		getPutTopic(), expiryTopic(), generationsTopic(), clearTopic(), putModesTopic(), updateTopic(),
 		listTopic(), pagingTopic(), countTopic(), purgeTopic(), sweepTopic(), quotaTopic(), infoTopic(),
 		closeTopic(), concurrencyTopic(), hostileTopic(), damageTopic(), persistenceTopic(),
-		leaseTopic(), publishTopic(), watchTopic(), cancellationTopic(),
+		leaseTopic(), publishTopic(), watchTopic(), cancellationTopic(), modelTopic(),
 	}
 }
 
@@ -106,18 +108,26 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// env is one check's surroundings: a testing.T, the harness, and a fresh store.
+// env is one check's surroundings: who hears of failures, the harness, and a
+// fresh store.
 type env struct {
-	*testing.T
+	reporter
+	T   *testing.T // of the check, for the harness
 	h   Harness
 	s   store.Store
 	ctx context.Context
 }
 
+// reporter is what *testing.T and *rapid.T have in common.
+type reporter interface {
+	rapid.TB
+	Cleanup(func())
+}
+
 func newEnv(t *testing.T, h Harness) *env {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	t.Cleanup(cancel)
-	e := &env{T: t, h: h, s: h.Open(t), ctx: ctx}
+	e := &env{reporter: t, T: t, h: h, s: h.Open(t), ctx: ctx}
 	t.Cleanup(func() {
 		if err := e.s.Close(); err != nil {
 			t.Errorf("Close: %v", err)
