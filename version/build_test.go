@@ -37,7 +37,7 @@ func newProbe(t *testing.T, answer string) probe {
 	src := strings.Replace(readFile(t, "testdata/probe/main.go"), `"first"`, fmt.Sprintf("%q", answer), 1)
 	p.write("main.go", src)
 	p.write("go.sum", readFile(t, filepath.Join(root, "go.sum")))
-	p.write("go.mod", fmt.Sprintf("module example.com/probe\n\ngo 1.26.0\n\nrequire github.com/reprise-go/reprise v0.0.0\n\nreplace github.com/reprise-go/reprise => %s\n", root))
+	p.write("go.mod", fmt.Sprintf("module example.com/probe\n\ngo 1.26.0\n\nrequire github.com/reprise-go/reprise v0.0.0\n\nreplace github.com/reprise-go/reprise => %q\n", root))
 	return p
 }
 
@@ -144,7 +144,7 @@ func TestBuildID_realPrograms(t *testing.T) {
 		if r.Versions["FunctionBody"] != base.Versions["FunctionBody"] {
 			t.Error("FunctionBody changed with code that the registered function does not reach")
 		}
-		checkModules(t, r)
+		checkModules(t, base, r)
 	})
 	t.Run("stripped", func(t *testing.T) {
 		exe := first.build("-ldflags=-s -w")
@@ -223,9 +223,15 @@ func checkReplaced(t *testing.T, exe string, want probeReport) {
 	}
 }
 
-// checkModules looks at what a program that was built learns of its modules.
-func checkModules(t *testing.T, r probeReport) {
+// checkModules looks at what two builds of a program learn of its modules.
+func checkModules(t *testing.T, before, r probeReport) {
 	t.Helper()
+	if r.Versions["Modules"] != before.Versions["Modules"] {
+		t.Error("a module with a checksum got another version with the main module")
+	}
+	if r.Versions["Replaced"] == before.Versions["Replaced"] {
+		t.Error("another build has the same version of a module that a directory replaces")
+	}
 	if r.Versions["Auto"] != r.Versions["BuildID"] {
 		t.Error("Auto of an unregistered function is not BuildID")
 	}

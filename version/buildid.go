@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"sync"
 )
 
@@ -19,7 +21,9 @@ import (
 // SHA-256 of the file.
 //
 // The executable is read once per process, at the first call. Plugins, shared
-// libraries and programs that it starts are not covered; use a Salt.
+// libraries and programs that it starts are not covered; use a Salt. Go code
+// that was itself built as a library (-buildmode=c-shared, c-archive, plugin)
+// gets an error, for the executable is then another program.
 func BuildID() Policy { return Named("BuildID", running.version) }
 
 // version is the policy BuildID.
@@ -40,6 +44,11 @@ func (prog program) version(ctx context.Context, salt string, _ Params) (Part, e
 
 // runningID identifies the code of the running executable.
 var runningID = sync.OnceValues(func() (string, error) {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if err := checkBuildMode(info); err != nil {
+			return "", err
+		}
+	}
 	f, err := openRunning()
 	if err != nil {
 		return "", fmt.Errorf("cannot open the running executable: %w", err)
@@ -47,6 +56,16 @@ var runningID = sync.OnceValues(func() (string, error) {
 	defer f.Close()
 	return executableID(f)
 })
+
+// checkBuildMode refuses modes in which this code is not in the executable.
+func checkBuildMode(info *debug.BuildInfo) error {
+	for _, s := range info.Settings {
+		if s.Key == "-buildmode" && slices.Contains([]string{"c-shared", "c-archive", "plugin", "shared"}, s.Value) {
+			return fmt.Errorf("the running executable does not hold this code, which was built with -buildmode=%s", s.Value)
+		}
+	}
+	return nil
+}
 
 // openRunning opens the file that the process was started from. On Linux
 // /proc/self/exe leads there even after a new build took its place.

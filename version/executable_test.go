@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -65,6 +66,18 @@ func TestGoBuildID_formats(t *testing.T) {
 	} {
 		if got := goBuildID(bytes.NewReader(c.file)); got != c.want {
 			t.Errorf("%s: found %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestBuildID_libraries(t *testing.T) {
+	for mode, ok := range map[string]bool{"exe": true, "pie": true, "c-shared": false, "c-archive": false, "plugin": false, "shared": false} {
+		err := checkBuildMode(&debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "-race", Value: "true"}, {Key: "-buildmode", Value: mode}}})
+		if (err == nil) != ok {
+			t.Errorf("-buildmode=%s: error %v", mode, err)
+		}
+		if err != nil {
+			wantError(t, err, "-buildmode="+mode)
 		}
 	}
 }

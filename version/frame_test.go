@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"testing"
+	"testing/fstest"
 
 	"pgregory.net/rapid"
 )
@@ -115,5 +116,36 @@ func TestVersion_goldenBytes(t *testing.T) {
 	}
 	if want := hex.EncodeToString(sum[:]); v.String() != want {
 		t.Errorf("version of (1, 23) is %s, want the SHA-256 of the framed list, %s", v, want)
+	}
+}
+
+// TestPolicies_goldenValues pins what each policy makes of fixed input.
+func TestPolicies_goldenValues(t *testing.T) {
+	t.Setenv("REPRISE_GOLDEN", "value")
+	g := &registry{}
+	g.add(Registration{Name: "f", Version: "c1:1", Modules: []string{"golang.org/x/sys"}, Std: true})
+	prog := fakeProgram("go:AbCdEfGhIjKlMnOpQr-_", someModules()...)
+	spec := ImageSpec{Name: "app", Packages: []string{"b", "a"}, Env: map[string]string{"A": "1"}, Commands: []string{"make"}}
+	for name, c := range map[string]struct {
+		policy Policy
+		params Params
+		want   string
+	}{
+		"BuildID":      {PolicyFunc(prog.version), Params{}, "612aa373591bc35d700f482b27970614aebc438f8a589f3e1a1304d517b101b3"},
+		"FunctionBody": {bodyPolicy(g, prog), Params{Name: "f"}, "664795176a4a06d517cc38816f9c8f268c1f43b41690e5b9f726716c07f30f35"},
+		"Modules":      {modulesPolicy(prog, nil), Params{}, "1c66a0a840d7cec342c6425ce7b8379b2378150473a0eeb60ff7f52a0dc75f08"},
+		"Ref":          {ContainerImage(), Params{ContainerImage: Ref("app:v1")}, "df3a6f775578d7040ec2d72b0165d2518d26e6ffea16e09cc0542d5b29c56622"},
+		"ImageSpec":    {ContainerImage(), Params{ContainerImage: spec}, "f8cda5c122c5fe4bbc94fcfc1617759d4a821b0c1f4ea48fce999b0dc233aeaa"},
+		"PodTemplate":  {PodTemplate(), Params{PodTemplate: "text", PodTemplateName: "gpu"}, "e9d54f07934246c476770c0703209ce10da91d029eaf8f2904a98c7404eb5bd0"},
+		"Files":        {FilesIn(fstest.MapFS{"a/b": {Data: []byte("x")}}, "**"), Params{}, "0a6dcb131ba84ec45b26c6d3ff2b40ae82ff7eff0c6d71ca06f2e5b336d83531"},
+		"Env":          {Env("REPRISE_GOLDEN", "REPRISE_GOLDEN_UNSET"), Params{}, "d508a25618f02c7fb003691b2878b9f0d7765853e677db86622dd780e70c016b"},
+	} {
+		part, err := c.policy.Version(t.Context(), "salt", c.params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if part.Value != c.want {
+			t.Errorf("%s: %s, want %s", name, part.Value, c.want)
+		}
 	}
 }

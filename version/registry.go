@@ -63,7 +63,7 @@ func (g *registry) add(r Registration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if slices.ContainsFunc(g.byName[r.Name], r.agrees) {
-		return // a package linked into several plugins registers again
+		return // said twice, but no contradiction
 	}
 	if g.byName == nil {
 		g.byName = make(map[string][]Registration)
@@ -84,7 +84,7 @@ func (g *registry) lookup(name string) (Registration, error) {
 	case name == "":
 		return Registration{}, fmt.Errorf("%w: the function has no name", ErrNotRegistered)
 	case len(found) == 0:
-		return Registration{}, fmt.Errorf("%w under %q%s: generate it (reprise versions), or use BuildID", ErrNotRegistered, name, g.hint())
+		return Registration{}, fmt.Errorf("%w under %q%s: generate its code version, or use Auto or BuildID", ErrNotRegistered, name, g.hint())
 	case len(found) > 1:
 		return Registration{}, fmt.Errorf("%q is registered with different code versions, %s: two functions need two names, or one package was generated for other sources than it was built from", name, describe(found))
 	case found[0].Version == "":
