@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/reprise-go/reprise/internal/engine"
-	"github.com/reprise-go/reprise/internal/envelope"
-	"github.com/reprise-go/reprise/internal/memory"
 	"github.com/reprise-go/reprise/store"
 )
 
@@ -16,9 +14,7 @@ import (
 // safe for concurrent use; what other processes see depends on the store.
 type Cache struct {
 	engine *engine.Engine
-	sealer *envelope.Sealer
 	mode   Mode
-	budget *memory.Budget // nil: none
 
 	mu        sync.Mutex
 	functions map[identity]*registered // protected by mu
@@ -49,18 +45,16 @@ func New(s store.Store, o *Config) (*Cache, error) {
 }
 
 func newCache(ctx context.Context, s store.Store, cfg *Config) (*Cache, error) {
-	sealer, err := envelope.New(envelope.Options{MAC: cfg.SigningKey})
+	c := &Cache{mode: *cfg.Mode, functions: make(map[identity]*registered), closing: make(chan struct{})}
+	var err error
+	c.engine, err = engine.New(engine.Config{
+		Store: s, Logger: cfg.Logger, Timeout: cfg.StoreTimeout,
+		Poll: cfg.CoherenceInterval, Trust: 2 * cfg.CoherenceInterval, Secret: cfg.Secret, Drain: cfg.CloseTimeout,
+		Signing: cfg.SigningKey, Memory: cfg.MemoryBytes,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reprise: %w", err)
 	}
-	c := &Cache{sealer: sealer, mode: *cfg.Mode, functions: make(map[identity]*registered), closing: make(chan struct{})}
-	if cfg.MemoryBytes > 0 {
-		c.budget = memory.NewBudget(cfg.MemoryBytes)
-	}
-	c.engine = engine.New(engine.Config{
-		Store: s, Sealer: sealer, Logger: cfg.Logger, Timeout: cfg.StoreTimeout,
-		Poll: cfg.CoherenceInterval, Trust: 2 * cfg.CoherenceInterval, Secret: cfg.Secret, Drain: cfg.CloseTimeout,
-	})
 	// A store that is silent now may answer later; calls will find out.
 	_ = c.engine.Ready(ctx)
 	return c, nil

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/reprise-go/reprise/internal/engine"
-	"github.com/reprise-go/reprise/internal/memory"
 )
 
 // do serves one call in full.
@@ -35,7 +34,7 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 	if err == nil && er.Failure == nil {
 		r.Value, err = f.values.take(er.Value, er.Owned)
 	}
-	f.count(r)
+	f.fn.Count(r.Outcome, r.Cost)
 	if er.Failure != nil {
 		return er.Failure
 	}
@@ -45,34 +44,17 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 	return wrapped("call", f.opts.Name, &c.Key, err)
 }
 
-// count adds the call to the function's counters.
-func (f *Func[In, Out]) count(r *Result[Out]) {
-	var saved time.Duration
-	switch r.Outcome {
-	case HitMemory, HitStore, HitStale, Joined, Waited:
-		saved = r.Cost
-	}
-	f.fn.Counters.Count(r.Outcome, saved)
-}
-
 // remembered answers from memory where it can.
 func (f *Func[In, Out]) remembered(ctx context.Context, c *engine.Call, r *Result[Out]) (bool, error) {
-	if f.fn.Memory == nil {
-		return false, nil
-	}
 	en := f.cache.engine
-	ent, st := f.fn.Memory.Get(c.Memory)
-	if st == memory.Miss && !f.fn.Ephemeral && en.Revive(ctx) {
-		ent, st = f.fn.Memory.Get(c.Memory)
-	}
-	if st != memory.Hit {
+	ent, ok := en.Recall(ctx, &f.fn, c.Memory)
+	if !ok {
 		return false, nil
 	}
-	en.Touch()
 	r.Outcome, r.Tier, r.Key = HitMemory, TierMemory, c.Key
 	r.Created, r.Expires, r.Age, r.Cost = ent.Created, ent.Expires, en.Age(ent), ent.Cost
 	if ent.Err != nil {
-		f.count(r)
+		f.fn.Count(r.Outcome, r.Cost)
 		return true, ent.Err
 	}
 	if f.opts.RefreshAfter > 0 && r.Age >= f.opts.RefreshAfter {
@@ -81,7 +63,7 @@ func (f *Func[In, Out]) remembered(ctx context.Context, c *engine.Call, r *Resul
 			en.Refresh(ctx, &f.fn, c)
 		}
 	}
-	f.count(r)
+	f.fn.Count(r.Outcome, r.Cost)
 	var err error
 	r.Value, err = f.values.take(ent.Value, false)
 	return true, wrapped("call", f.opts.Name, &c.Key, err)
@@ -93,11 +75,11 @@ func (f *Func[In, Out]) unkeyed(ctx context.Context, in In, r *Result[Out], err 
 	switch {
 	case ctx.Err() != nil:
 		r.Outcome = Failed
-		f.count(r)
+		f.fn.Count(r.Outcome, r.Cost)
 		return wrapped("call", f.opts.Name, nil, context.Cause(ctx))
 	case errors.Is(err, ErrStore) && f.fn.FailClosed, errors.Is(err, ErrClosed):
 		r.Outcome, r.Reason, r.Err = Failed, StoreError, err
-		f.count(r)
+		f.fn.Count(r.Outcome, r.Cost)
 		return wrapped("call", f.opts.Name, nil, err)
 	case errors.Is(err, ErrStore):
 		return f.uncached(ctx, in, r, LookupFailed, StoreError, err)
@@ -117,7 +99,7 @@ func (f *Func[In, Out]) uncached(ctx context.Context, in In, r *Result[Out], o O
 	if err != nil {
 		r.Outcome = Failed
 	}
-	f.count(r)
+	f.fn.Count(r.Outcome, r.Cost)
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/reprise-go/reprise/codec"
 	"github.com/reprise-go/reprise/internal/canon"
 	"github.com/reprise-go/reprise/internal/engine"
-	"github.com/reprise-go/reprise/internal/flight"
 	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/version"
 )
@@ -32,7 +31,7 @@ var (
 	// another process has taken its execution over.
 	ErrLeaseLost = engine.ErrLeaseLost
 	// ErrRecursive is returned by a call that waits for itself.
-	ErrRecursive = flight.ErrRecursive
+	ErrRecursive = engine.ErrRecursive
 	// ErrClosed is returned after Close.
 	ErrClosed = engine.ErrClosed
 	// ErrStore marks failures of the store.
@@ -47,7 +46,7 @@ type UnkeyableError = canon.UnkeyableError
 
 // PanicError is what a call panics with when the function panicked: every
 // caller that shared the execution gets one, with the stack of the panic.
-type PanicError = flight.PanicError
+type PanicError = engine.PanicError
 
 // MissError is Peek's ErrMiss with its reason.
 type MissError struct{ Reason Reason }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/reprise-go/reprise/internal/envelope"
 	"github.com/reprise-go/reprise/store"
 )
 
@@ -93,7 +92,7 @@ func (s *ExecutionStore) Set(ctx context.Context, key string, v any, o *SetOptio
 		return s.wrap("set", key, err)
 	}
 	k := s.key(key)
-	sealed, err := s.cache.sealer.Seal(nil, envelope.Header{Codec: jsonCodec, Key: k}, b)
+	sealed, err := s.cache.engine.Seal(k, jsonCodec, b)
 	if err != nil {
 		return s.wrap("set", key, err)
 	}

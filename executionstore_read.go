@@ -54,8 +54,8 @@ func (s *ExecutionStore) read(ctx context.Context, key string) (store.Record, []
 	case !rec.Expires.IsZero() && !lk.Now.Before(rec.Expires):
 		return miss(Expired)
 	}
-	b, h, err := s.cache.sealer.Open(rec.Value, k)
-	if err != nil || h.Codec != jsonCodec {
+	b, err := s.cache.engine.Unseal(k, jsonCodec, rec.Value)
+	if err != nil {
 		return miss(Corrupt)
 	}
 	return *rec, b, nil

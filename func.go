@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/reprise-go/reprise/internal/engine"
-	"github.com/reprise-go/reprise/internal/memory"
 	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/version"
 )
@@ -42,7 +41,7 @@ func (f *Func[In, Out]) IgnoredInputs() []string { return slices.Clone(f.opts.Ig
 // *PanicError.
 func (f *Func[In, Out]) Call(ctx context.Context, in In) (Out, error) {
 	s := settingsIn(ctx)
-	if f.fn.Memory != nil && f.mode(s) == Use {
+	if f.fn.Equipped() && f.mode(s) == Use {
 		sc := f.keys.get(in)
 		if ent, ok := f.recall(ctx, s, sc); ok {
 			f.keys.put(sc)
@@ -65,7 +64,7 @@ func (f *Func[In, Out]) Do(ctx context.Context, in In) (Result[Out], error) {
 // Uncached calls the function itself. The cache is neither read nor written,
 // and identical calls are not joined.
 func (f *Func[In, Out]) Uncached(ctx context.Context, in In) (Out, error) {
-	f.fn.Counters.Count(engine.Bypassed, 0)
+	f.fn.Skip(engine.Bypassed)
 	return f.call(ctx, in)
 }
 
@@ -77,19 +76,13 @@ func (f *Func[In, Out]) mode(s *settings) Mode {
 	return f.cache.mode
 }
 
-// recall looks into memory for a plain hit: a value, and no refresh due.
+// recall looks into memory for a plain hit.
 func (f *Func[In, Out]) recall(ctx context.Context, s *settings, sc *scratch[In]) (*engine.Entry, bool) {
 	if f.keys.encode(ctx, s, sc) != nil {
 		return nil, false
 	}
 	var buf [1 + sha256.Size]byte
-	ent, st := f.fn.Memory.Get(memoryKey(sc.key, &buf))
-	if st != memory.Hit || ent.Err != nil || f.cache.engine.RefreshDue(ent) {
-		return nil, false
-	}
-	f.cache.engine.Touch()
-	f.fn.Counters.Count(engine.HitMemory, ent.Cost)
-	return ent, true
+	return f.cache.engine.Hit(&f.fn, memoryKey(sc.key, &buf))
 }
 
 // Set files out as the result for in, over any execution under way. A value

@@ -68,8 +68,7 @@ func (s *FunctionStats) add(fn *engine.Function) {
 	}
 	s.Saved += fn.Counters.Saved()
 	s.Spent += fn.Counters.Spent()
-	if fn.Memory != nil {
-		s.Items += fn.Memory.Len()
-		s.Bytes += fn.Memory.Bytes()
-	}
+	items, bytes := fn.Held()
+	s.Items += items
+	s.Bytes += bytes
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/reprise-go/reprise/internal/canon"
 	"github.com/reprise-go/reprise/internal/engine"
-	"github.com/reprise-go/reprise/internal/memory"
 	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/version"
 )
@@ -106,10 +105,7 @@ func (f *Func[In, Out]) assemble() {
 		Codec: f.values.engineCodec(),
 	}
 	if o.Residency != Transient {
-		f.fn.Memory = memory.New[*engine.Entry](memory.Options{
-			MaxSize: o.MaxSize, Budget: f.cache.budget, Local: f.fn.Ephemeral, Clock: f.cache.engine.Clock(),
-			Generations: f.cache.engine.Generations(f.fn.Ephemeral),
-		})
+		f.cache.engine.Equip(&f.fn, o.MaxSize)
 	}
 	f.labels = store.Labels{Kind: store.KindFunction, Collection: o.Collection, Function: o.Name, Version: f.version.String()}
 	f.hides = f.labels.Of(nil, store.Evict)

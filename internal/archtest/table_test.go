@@ -63,9 +63,10 @@ var rooms = []room{
 
 var driverImports = []string{"store", "internal/envelope"}
 
-// testRooms are what tests anywhere may import. Beside them a test may import
+// testRooms are what tests anywhere may import: internal/value to hold copies
+// against originals. Beside them a test may import
 // whatever lies below its package: that turns no arrow round.
-var testRooms = []string{"store/storetest", "store/memstore", "internal/servertest"}
+var testRooms = []string{"store/storetest", "store/memstore", "internal/servertest", "internal/value"}
 
 // confined are modules that cost start-up time or bring much code with them:
 // only the package named here may import them, so that only programs that use

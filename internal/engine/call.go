@@ -36,7 +36,7 @@ func (e *Engine) Do(ctx context.Context, f *Function, c *Call) (Result, error) {
 // attend joins the flight of the call, or leads a new one where there is none
 // or the one there began before a clear.
 func (e *Engine) attend(ctx context.Context, f *Function, c *Call) (Result, error) {
-	gens := e.Generations(f.Ephemeral)
+	gens := e.generations(f)
 	begun := gens.Seq()
 	fl, leader, err := e.flights.Join(ctx, c.flight(), begun, func(o *flight.Call[*Result]) bool {
 		return gens.Current(c.Key, c.Hides, o.Begun())
@@ -136,7 +136,7 @@ func (e *Engine) begin(ctx context.Context, f *Function, a *attempt) error {
 
 // remember puts a value into the memory tier.
 func (e *Engine) remember(f *Function, c *Call, ent *Entry, asOf uint64, labels []store.Label, life lifetime) {
-	if f.Memory == nil {
+	if f.memory == nil {
 		return
 	}
 	ent.Key = c.Key
@@ -147,7 +147,7 @@ func (e *Engine) remember(f *Function, c *Call, ent *Entry, asOf uint64, labels 
 	if ent.Err == nil {
 		size += f.Codec.Size(ent.Value)
 	}
-	f.Memory.Put(c.Memory, memory.Entry[*Entry]{
+	f.memory.Put(c.Memory, memory.Entry[*Entry]{
 		Value: ent, Key: c.Key, Labels: labels, AsOf: asOf, Bytes: size,
 		Deadline: life.deadline, GraceUntil: life.grace,
 	})

@@ -42,10 +42,10 @@ func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
 // Clear hides the result of c and reports whether there was one.
 func (e *Engine) Clear(ctx context.Context, f *Function, c *Call) (bool, error) {
 	had := false
-	if f.Memory != nil {
-		_, st := f.Memory.Peek(c.Memory)
+	if f.memory != nil {
+		_, st := f.memory.Peek(c.Memory)
 		had = st == memory.Hit
-		f.Memory.Delete(c.Memory)
+		f.memory.Delete(c.Memory)
 	}
 	if f.Ephemeral {
 		e.clearLocal(c.Key)
@@ -77,7 +77,7 @@ func (e *Engine) ClearEphemeral(f *Function, label store.Label) (int, error) {
 	if e.closed.Load() {
 		return 0, ErrClosed
 	}
-	n := f.Memory.Count(label)
+	n := f.memory.Count(label)
 	e.bumpLocal(label)
 	return n, nil
 }

@@ -1,6 +1,11 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/reprise-go/reprise/internal/envelope"
+	"github.com/reprise-go/reprise/store"
+)
 
 // Codec turns values into bytes and copies. All functions are safe for
 // concurrent use.
@@ -36,4 +41,18 @@ func (c *Codec) decode(b []byte) (v any, err error) {
 		}
 	}()
 	return c.Decode(b)
+}
+
+// Seal makes the bytes of a payload for the store.
+func (e *Engine) Seal(key store.Key, codec string, payload []byte) ([]byte, error) {
+	return e.sealer.Seal(nil, envelope.Header{Codec: codec, Key: key}, payload)
+}
+
+// Unseal gives back what Seal was given for this key and codec, or an error.
+func (e *Engine) Unseal(key store.Key, codec string, sealed []byte) ([]byte, error) {
+	payload, h, err := e.sealer.Open(sealed, key)
+	if err == nil && h.Codec != codec {
+		err = fmt.Errorf("the value is of codec %q, not %q", h.Codec, codec)
+	}
+	return payload, err
 }

@@ -39,17 +39,17 @@ func (c *coherence) init(e *Engine) {
 	c.nudge = make(chan struct{}, 1)
 }
 
-// Touch notes that memory is in use, so that polling goes on.
-func (e *Engine) Touch() {
+// touch notes that memory is in use, so that polling goes on.
+func (e *Engine) touch() {
 	if !e.watch.used.Load() {
 		e.watch.used.Store(true)
 	}
 }
 
-// Revive makes the memory tier trusted again after an idle time, by a look at
+// revive makes the memory tier trusted again after an idle time, by a look at
 // the store now. It reports whether that worked.
-func (e *Engine) Revive(ctx context.Context) bool {
-	e.Touch()
+func (e *Engine) revive(ctx context.Context) bool {
+	e.touch()
 	if e.gens.Trusted() {
 		return true
 	}

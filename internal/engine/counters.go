@@ -13,11 +13,24 @@ type Counters struct {
 	spent atomic.Int64 // nanoseconds in the function
 }
 
-// Count adds a call that ended so and, for a hit, what it saved.
-func (c *Counters) Count(o Outcome, saved time.Duration) {
+// count adds a call that ended so and, for a hit, what it saved.
+func (c *Counters) count(o Outcome, saved time.Duration) {
 	c.calls[o].Add(1)
 	if saved != 0 {
 		c.saved.Add(int64(saved))
+	}
+}
+
+// Skip adds a call that went past the engine.
+func (f *Function) Skip(o Outcome) { f.Counters.count(o, 0) }
+
+// Count adds a call that the engine served.
+func (f *Function) Count(o Outcome, cost time.Duration) {
+	switch o {
+	case HitMemory, HitStore, HitStale, Joined, Waited:
+		f.Counters.count(o, cost)
+	default:
+		f.Counters.count(o, 0)
 	}
 }
 

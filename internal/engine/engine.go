@@ -21,13 +21,14 @@ import (
 // Config is what an Engine works with.
 type Config struct {
 	Store   store.Store
-	Sealer  *envelope.Sealer
 	Logger  *slog.Logger  // nil: silent
 	Timeout time.Duration // of one store operation
 	Poll    time.Duration // how often other processes' changes are looked for
 	Trust   time.Duration // how long memory is trusted after the last look
 	Secret  []byte        // keys the hashes of users and tokens; nil: from the store's ID
 	Drain   time.Duration // how long Close lets executions go on
+	Signing []byte        // signs what is stored; nil: no signatures
+	Memory  int64         // bytes in memory, over all functions; 0: no bound
 }
 
 // Engine serves the cached functions of one cache. It is safe for concurrent
@@ -45,6 +46,8 @@ type Engine struct {
 	writes  breaker
 	watch   coherence
 	info    atomic.Pointer[store.Info]
+	sealer  *envelope.Sealer
+	budget  *memory.Budget // nil: none
 	closed  atomic.Bool
 }
 
@@ -56,32 +59,33 @@ var (
 	// ErrLeaseLost is the cause with which an execution's context is cancelled
 	// when its lease is lost.
 	ErrLeaseLost = lease.ErrLost
+	// ErrRecursive refuses a call that waits for itself.
+	ErrRecursive = flight.ErrRecursive
 )
+
+// PanicError is what waiting for a function that panicked panics with.
+type PanicError = flight.PanicError
 
 // New starts an engine over cfg.Store, whose owner it becomes. It does not
 // touch the store before the first call or Ready.
-func New(cfg Config) *Engine {
+func New(cfg Config) (*Engine, error) {
+	sealer, err := envelope.New(envelope.Options{MAC: cfg.Signing})
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{cfg: cfg, store: cfg.Store, clock: memory.NewClock(),
-		gens: memory.NewGenerations(), local: memory.NewGenerations()}
+		gens: memory.NewGenerations(), local: memory.NewGenerations(), sealer: sealer}
+	if cfg.Memory > 0 {
+		e.budget = memory.NewBudget(cfg.Memory)
+	}
 	e.reads.clock, e.writes.clock = e.clock, e.clock
 	e.local.SetTrusted(true)
 	if l, ok := cfg.Store.(store.Leaser); ok {
 		e.leases = lease.New(l, lease.Options{Timeout: cfg.Timeout})
 	}
 	e.watch.init(e)
-	return e
+	return e, nil
 }
-
-// Generations are those that a function's memory tier has to obey.
-func (e *Engine) Generations(ephemeral bool) *memory.Generations {
-	if ephemeral {
-		return e.local
-	}
-	return e.gens
-}
-
-// Clock is what deadlines in a function's memory tier are on.
-func (e *Engine) Clock() *memory.Clock { return e.clock }
 
 // Leases reports whether the store can serialize across processes.
 func (e *Engine) Leases() bool { return e.leases != nil }

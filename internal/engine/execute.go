@@ -40,7 +40,7 @@ func (e *Engine) failed(f *Function, c *Call, a *attempt, err error) *Result {
 		r.Reason, r.Err = FunctionFailed, err
 		return r
 	}
-	if f.ErrorTTL != nil && f.Memory != nil && c.Mode.writes() {
+	if f.ErrorTTL != nil && f.memory != nil && c.Mode.writes() {
 		if ttl := f.ErrorTTL(err); ttl > 0 {
 			now := e.clock.Now()
 			ent := &Entry{Err: err, Created: time.Now(), made: now}

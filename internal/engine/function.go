@@ -25,11 +25,10 @@ type Function struct {
 	StaleOnError time.Duration // past expiry; 0: never
 	ErrorTTL     func(error) time.Duration
 
-	Codec Codec
-	// Memory is nil where the function keeps nothing in memory.
-	Memory *memory.Cache[*Entry]
-
+	Codec    Codec
 	Counters Counters
+
+	memory *memory.Cache[*Entry] // nil: keeps nothing in memory; see Equip
 }
 
 // Call is one call of a Function.

@@ -64,7 +64,7 @@ func (e *Engine) storeFailed(f *Function, a *attempt, err error) error {
 // recall looks once more into the memory of an ephemeral function: another
 // flight may have ended between the caller's look and its joining.
 func (e *Engine) recall(f *Function, c *Call, a *attempt) *Result {
-	ent, st := f.Memory.Get(c.Memory)
+	ent, st := f.memory.Get(c.Memory)
 	switch {
 	case st == memory.Hit:
 		return e.result(ent, HitMemory, TierMemory)
@@ -94,7 +94,7 @@ func (e *Engine) open(f *Function, c *Call, lk *store.Lookup) (*Entry, Reason) {
 	case !e.visible(c, rec):
 		return nil, Cleared
 	}
-	payload, h, err := e.cfg.Sealer.Open(rec.Value, c.Key)
+	payload, h, err := e.sealer.Open(rec.Value, c.Key)
 	if err != nil {
 		return nil, Corrupt
 	}
@@ -135,7 +135,7 @@ func hides(c *Call, tags []string) []store.Label {
 // hit makes a result of a sound record and remembers it.
 func (e *Engine) hit(f *Function, c *Call, ent *Entry, lk *store.Lookup) *Result {
 	r := e.stored(f, ent)
-	if f.Memory != nil && c.Mode != ReadOnly {
+	if f.memory != nil && c.Mode != ReadOnly {
 		life := e.lifetime(ent.Expires, lk.Now, f.StaleOnError)
 		e.remember(f, c, ent, lk.Seq, hides(c, lk.Record.Labels.Tags), life)
 	}
@@ -148,8 +148,8 @@ func (e *Engine) Peek(ctx context.Context, f *Function, c *Call) (Result, error)
 		return Result{}, ErrClosed
 	}
 	miss := Result{Reason: Absent}
-	if f.Memory != nil && (f.Ephemeral || e.Revive(ctx)) {
-		ent, st := f.Memory.Peek(c.Memory)
+	if f.memory != nil && (f.Ephemeral || e.revive(ctx)) {
+		ent, st := f.memory.Peek(c.Memory)
 		switch {
 		case st == memory.Hit && ent.Err == nil:
 			return *e.result(ent, HitMemory, TierMemory), nil
@@ -188,7 +188,7 @@ func (e *Engine) Refresh(ctx context.Context, f *Function, c *Call) {
 	bg := context.WithoutCancel(ctx)
 	own := *c
 	own.Mode = Refresh
-	fl, leader, err := e.flights.Join(bg, own.flight(), e.Generations(f.Ephemeral).Seq(), nil)
+	fl, leader, err := e.flights.Join(bg, own.flight(), e.generations(f).Seq(), nil)
 	if err != nil || !leader {
 		return
 	}

@@ -120,7 +120,7 @@ func (e *Engine) pack(f *Function, c *Call, v any) (*packed, error) {
 		return nil, err
 	}
 	h := envelope.Header{Codec: f.Codec.Name, Key: c.Key}
-	p.sealed, err = e.cfg.Sealer.Seal(nil, h, b)
+	p.sealed, err = e.sealer.Seal(nil, h, b)
 	return p, err
 }
 

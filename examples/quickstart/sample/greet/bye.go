@@ -1,0 +1,4 @@
+package greet
+
+// Bye takes leave.
+func Bye(name string) string { return "Good-bye, " + name + "." }
