@@ -1,0 +1,120 @@
+package sqlitestore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/reprise-go/reprise/store"
+)
+
+const benchEntries = 10_000
+
+func benchKey(i int) store.Key {
+	return sha256.Sum256(binary.AppendUvarint(nil, uint64(i)))
+}
+
+func benchRecord(i, size int) *store.Record {
+	return &store.Record{
+		Key: benchKey(i), Value: make([]byte, size), Begun: 1, Cost: time.Second, TTL: time.Hour,
+		Labels:   store.Labels{Collection: "execution_store", Function: "pkg.Fn", Dataset: "d", Version: "v1"},
+		Manifest: make([]byte, 200),
+	}
+}
+
+// benchStore has n entries of 1 KiB, put in pages to be quick.
+func benchStore(b *testing.B, n int) *Store {
+	b.Helper()
+	ctx := context.Background()
+	s, err := Open(ctx, filepath.Join(b.TempDir(), "reprise.db"), &Options{SweepEvery: -1, Quota: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	for i := 0; i < n; {
+		err := s.write(ctx, "fill", func(tx *txn) error {
+			for end := min(i+maxPage, n); i < end; i++ {
+				if _, err := tx.put(benchRecord(i, 1024), store.PutPublish, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s
+}
+
+// BenchmarkPointRead compares Get with what the driver needs at least: a
+// prepared read of the value by the same index in the same database.
+func BenchmarkPointRead(b *testing.B) {
+	s := benchStore(b, benchEntries)
+	ctx := context.Background()
+	keys := make([]store.Key, benchEntries)
+	for i := range keys {
+		keys[i] = benchKey(i * 7919 % benchEntries)
+	}
+	for _, raw := range []struct{ name, sql string }{
+		{"raw", "SELECT key, value FROM entries WHERE prefix = ?"},
+		{"rawJoinSeq", "SELECT key, value, seq FROM meta LEFT JOIN entries ON prefix = ? WHERE one = 1"},
+	} {
+		b.Run(raw.name, func(b *testing.B) {
+			c, err := dial(ctx, s.path, &s.o, sqlite3.OPEN_READWRITE)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.close()
+			st, err := c.prepare(raw.sql)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				st.BindInt64(1, prefix(keys[i%benchEntries]))
+				if !st.Step() || len(st.ColumnBlob(1, make([]byte, 0, 1024))) != 1024 {
+					b.Fatal("no row", st.Err())
+				}
+				st.Reset()
+			}
+		})
+	}
+	b.Run("Get", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			if l, err := s.Get(ctx, keys[i%benchEntries]); err != nil || !l.Found {
+				b.Fatal("not found", err)
+			}
+		}
+	})
+}
+
+// BenchmarkBump hides all entries; each is stored again in between, untimed.
+func BenchmarkBump(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := benchStore(b, n)
+			for b.Loop() {
+				r, err := s.Bump(context.Background(), store.All())
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				if r.Entries != n {
+					b.Fatal("hid", r.Entries)
+				}
+				s.write(context.Background(), "test", func(tx *txn) error {
+					return tx.exec("UPDATE labels SET seq = 0")
+				})
+				b.StartTimer()
+			}
+		})
+	}
+}

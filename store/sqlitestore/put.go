@@ -1,0 +1,148 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/reprise-go/reprise/store"
+)
+
+// maxSideBytes bounds the manifest and the labels of a record, which always
+// live in the database: SQLite here works in 256 MiB of memory.
+const maxSideBytes = 16 << 20
+
+// Put stores rec. A value that goes to a file is written before the
+// transaction begins and gets its name inside of it.
+func (s *Store) Put(ctx context.Context, rec *store.Record, mode store.PutMode) (store.Stamp, error) {
+	if err := s.check(rec, mode); err != nil {
+		return store.Stamp{}, err
+	}
+	var staged *staged
+	if len(rec.Value) >= s.o.InlineBelow {
+		if err := s.enter(ctx); err != nil {
+			return store.Stamp{}, err
+		}
+		defer s.leave()
+		var err error
+		if staged, err = s.files.stage(rec.Value); err != nil {
+			return store.Stamp{}, s.fail(ctx, "put", err)
+		}
+		defer staged.discard()
+	}
+	var stamp store.Stamp
+	err := s.write(ctx, "put", func(tx *txn) (err error) {
+		stamp, err = tx.put(rec, mode, staged)
+		return err
+	})
+	if err != nil {
+		return store.Stamp{}, err
+	}
+	return stamp, nil
+}
+
+// check refuses records that make no sense or are too large.
+func (s *Store) check(rec *store.Record, mode store.PutMode) error {
+	switch {
+	case mode > store.PutSet:
+		return fmt.Errorf("sqlitestore: put %s: unknown mode %d", rec.Key.Short(), mode)
+	case rec.TTL < 0 || rec.Grace < 0:
+		return fmt.Errorf("sqlitestore: put %s: negative TTL (%v) or grace (%v)", rec.Key.Short(), rec.TTL, rec.Grace)
+	case rec.Begun > math.MaxInt64 || rec.Fence > math.MaxInt64:
+		return fmt.Errorf("sqlitestore: put %s: sequence number %d or fence %d was never given out", rec.Key.Short(), rec.Begun, rec.Fence)
+	case s.o.MaxValue > 0 && int64(len(rec.Value)) > s.o.MaxValue:
+		return fmt.Errorf("sqlitestore: put %s: %w: %d bytes, the most is %d", rec.Key.Short(), store.ErrTooLarge, len(rec.Value), s.o.MaxValue)
+	case sideBytes(rec) > maxSideBytes:
+		return fmt.Errorf("sqlitestore: put %s: %w: manifest and labels have %d bytes, the most is %d",
+			rec.Key.Short(), store.ErrTooLarge, sideBytes(rec), maxSideBytes)
+	}
+	return nil
+}
+
+func sideBytes(rec *store.Record) int {
+	l := &rec.Labels
+	n := len(rec.Manifest) + len(l.Collection) + len(l.Function) + len(l.Dataset) + len(l.Version) + len(l.Entry)
+	for _, t := range l.Tags {
+		n += len(t) + 8
+	}
+	return n
+}
+
+// put is Put inside a transaction.
+func (tx *txn) put(rec *store.Record, mode store.PutMode, file *staged) (store.Stamp, error) {
+	old, err := tx.find(rec.Key)
+	if err != nil {
+		return store.Stamp{}, err
+	}
+	begun := int64(rec.Begun)
+	if mode != store.PutSet && tx.superseded(old, begun) {
+		return store.Stamp{}, store.ErrSuperseded
+	}
+	changed := old.changed
+	if mode != store.PutPublish {
+		changed = tx.next()
+	}
+	if mode == store.PutSet {
+		begun = tx.seq
+	}
+	if err := tx.makeRoom(int64(len(rec.Value))-old.size, old.id); err != nil {
+		return store.Stamp{}, err
+	}
+	stamp := store.Stamp{Created: asTime(tx.now), Seq: uint64(tx.seq)}
+	var expires, dead int64
+	if rec.TTL > 0 {
+		expires = after(tx.now, rec.TTL)
+		dead = after(expires, rec.Grace)
+		stamp.Expires = asTime(expires)
+	}
+	if old.present == 1 {
+		if err := tx.release(old); err != nil {
+			return store.Stamp{}, err
+		}
+	}
+	return stamp, tx.store(old.id, rec, begun, expires, dead, changed, file)
+}
+
+// superseded reports whether an execution that began at begun comes too late
+// to be stored over old. One from the future is from another life of the
+// store, and the next clear would not hide it.
+func (tx *txn) superseded(old held, begun int64) bool {
+	return begun < tx.floor || begun > tx.seq || begun < old.cleared || old.present == 1 && begun < old.begun
+}
+
+const insertSQL = `INSERT INTO entries (present, set_id, begun, created, expires, grace, dead, cost, size, fence, ntags, changed,
+	entry, tags, file, value, manifest, prefix, key, cleared)
+	VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) RETURNING id`
+
+const replaceSQL = `UPDATE entries SET present = 1, set_id = ?, begun = ?, created = ?, expires = ?, grace = ?, dead = ?, cost = ?,
+	size = ?, fence = ?, ntags = ?, changed = ?, entry = ?, tags = ?, file = ?, value = ?, manifest = ? WHERE id = ?`
+
+// store writes the row: over the row id, or a new one where id is 0.
+func (tx *txn) store(id int64, rec *store.Record, begun, expires, dead, changed int64, file *staged) error {
+	l := &rec.Labels
+	set, err := tx.set(labelSet{l.Kind, rec.Policy, l.Collection, l.Function, l.Dataset, l.Version})
+	if err != nil {
+		return err
+	}
+	value, hash := rec.Value, []byte(nil)
+	if file != nil {
+		value, hash = nil, file.hash[:]
+		if err := tx.link(file); err != nil {
+			return err
+		}
+	}
+	args := []any{
+		set, begun, tx.now, expires, int64(rec.Grace), dead, int64(rec.Cost), len(rec.Value), int64(rec.Fence), len(l.Tags),
+		changed, l.Entry, encodeTags(l.Tags), hash, value, rec.Manifest,
+	}
+	tx.addBytes(int64(len(rec.Value)))
+	if id != 0 {
+		err = tx.exec(replaceSQL, append(args, id)...)
+	} else {
+		id, err = tx.number(insertSQL, append(args, prefix(rec.Key), rec.Key[:])...)
+	}
+	if err != nil || len(l.Tags) == 0 {
+		return err
+	}
+	return tx.tag(id, l.Tags)
+}

@@ -1,0 +1,110 @@
+package sqlitestore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/reprise-go/reprise/store"
+)
+
+// Store is a store.Store in an SQLite database. Make one with Open.
+type Store struct {
+	path string
+	o    Options
+	id   [32]byte
+
+	readers *readers
+	names   *names
+	uses    uses
+	files   files
+
+	writing chan struct{} // holds one token while somebody writes
+	w       *conn         // guarded by writing
+
+	closing sync.RWMutex // held for reading by every method at work
+	closed  bool         // guarded by closing
+	stop    context.CancelFunc
+	sweeper sync.WaitGroup
+}
+
+var _ store.Store = (*Store)(nil)
+
+// newStore takes over w, the first connection.
+func newStore(path string, o Options, w *conn) (*Store, error) {
+	s := &Store{
+		path: path, o: o, names: newNames(), w: w,
+		files: files{dir: path + ".values", sync: o.Durability == Full}, writing: make(chan struct{}, 1),
+	}
+	s.readers = newReaders(func(ctx context.Context) (*conn, error) {
+		return dial(ctx, path, &s.o, sqlite3.OPEN_READWRITE)
+	})
+	_, err := w.one("SELECT id FROM meta WHERE one = 1", func(r row) error {
+		copy(s.id[:], r.ColumnRawBlob(0))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if o.SweepEvery > 0 {
+		s.sweeper.Go(func() { s.sweepEvery(ctx, o.SweepEvery) })
+	}
+	return s, nil
+}
+
+// Close waits for methods under way, writes down which entries were used and
+// closes the database. The last process to do so moves the log into the
+// database, which can take a moment.
+func (s *Store) Close() error {
+	s.stop()
+	s.sweeper.Wait()
+	// Which entries were used is worth one try, not an error.
+	_ = s.flushUses(context.Background())
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	err := s.readers.closeAll()
+	if e := s.w.close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return explain(s.path, "close", err)
+	}
+	return nil
+}
+
+// now is the store's clock in Unix nanoseconds.
+func (s *Store) now() int64 { return s.o.Now().UnixNano() }
+
+// Info describes the store. Entries and Bytes count everything that takes
+// space, also entries that are expired or hidden until a sweep.
+func (s *Store) Info(ctx context.Context) (store.Info, error) {
+	info := store.Info{
+		Driver: "sqlite", ID: s.id, Quota: s.o.Quota, MaxValue: s.o.MaxValue, Local: true, Shared: true,
+	}
+	err := s.read(ctx, "info", func(c *conn) error {
+		info.Now = time.Unix(0, s.now())
+		ok, err := c.one(`SELECT seq, bytes, (SELECT count(*) FROM sets s JOIN entries e ON e.set_id = s.id AND e.present = 1), id
+			FROM meta WHERE one = 1`, func(r row) error {
+			info.Seq, info.Bytes, info.Entries = uint64(r.ColumnInt64(0)), r.ColumnInt64(1), r.ColumnInt(2)
+			if !bytes.Equal(r.ColumnRawBlob(3), s.id[:]) {
+				return fmt.Errorf("%w: the database was replaced while it was open", errDamaged)
+			}
+			return nil
+		})
+		if err == nil && !ok {
+			err = errDamaged
+		}
+		return err
+	})
+	return info, err
+}

@@ -1,0 +1,154 @@
+package sqlitestore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/reprise-go/reprise/store"
+)
+
+// txn is an immediate transaction with the meta row, which save writes back.
+type txn struct {
+	*conn
+	s     *Store
+	now   int64 // the store's clock, Unix nanoseconds
+	dirty bool
+
+	seq, floor, epoch, fence, bytes int64
+}
+
+func (tx *txn) load() error {
+	ok, err := tx.one("SELECT seq, floor, epoch, fence, bytes FROM meta WHERE one = 1", func(r row) error {
+		int64s(r, &tx.seq, &tx.floor, &tx.epoch, &tx.fence, &tx.bytes)
+		return nil
+	})
+	if err == nil && !ok {
+		err = errDamaged
+	}
+	tx.now = tx.s.now()
+	tx.s.names.at(tx.epoch)
+	return err
+}
+
+func (tx *txn) save() error {
+	if !tx.dirty {
+		return nil
+	}
+	return tx.exec("UPDATE meta SET seq = ?, floor = ?, epoch = ?, fence = ?, bytes = ? WHERE one = 1",
+		tx.seq, tx.floor, tx.epoch, tx.fence, tx.bytes)
+}
+
+// next takes the next sequence number.
+func (tx *txn) next() int64 {
+	tx.seq++
+	tx.dirty = true
+	return tx.seq
+}
+
+func (tx *txn) addBytes(n int64) {
+	if n != 0 {
+		tx.bytes += n
+		tx.dirty = true
+	}
+}
+
+// prefix is the part of the key that is indexed, in an order that is the
+// order of keys. Different keys may share it.
+func prefix(k store.Key) int64 {
+	return int64(binary.BigEndian.Uint64(k[:8]) ^ 1<<63)
+}
+
+// held is what a transaction needs to know of a row of entries.
+type held struct {
+	id, present, set, begun, created, expires, grace, size, fence, ntags, cleared, changed int64
+	file                                                                                   []byte
+}
+
+const heldColumns = "id, present, set_id, begun, created, expires, grace, size, fence, ntags, cleared, changed, file"
+
+func scanHeld(r row) held {
+	var h held
+	int64s(r, &h.id, &h.present, &h.set, &h.begun, &h.created, &h.expires, &h.grace, &h.size, &h.fence, &h.ntags, &h.cleared, &h.changed)
+	h.file = bytes.Clone(r.ColumnRawBlob(12))
+	return h
+}
+
+// find returns the row of key; id 0 where there is none.
+func (tx *txn) find(key store.Key) (h held, err error) {
+	err = tx.each("SELECT "+heldColumns+", key FROM entries WHERE prefix = ?", func(r row) error {
+		if bytes.Equal(r.ColumnRawBlob(13), key[:]) {
+			h = scanHeld(r)
+			return errStop
+		}
+		return nil
+	}, prefix(key))
+	return h, err
+}
+
+// byID returns the row with id; id 0 where there is none.
+func (tx *txn) byID(id int64) (h held, err error) {
+	_, err = tx.one("SELECT "+heldColumns+" FROM entries WHERE id = ?", func(r row) error { h = scanHeld(r); return nil }, id)
+	return h, err
+}
+
+// remembered reports whether the row must outlive its value, because it says
+// when its key was cleared or changed.
+func (tx *txn) remembered(h held) bool { return h.cleared > tx.floor || h.changed > tx.floor }
+
+// drop frees the value of a row, and the row too unless it is remembered.
+func (tx *txn) drop(h held) error {
+	if err := tx.release(h); err != nil {
+		return err
+	}
+	if tx.remembered(h) {
+		return tx.entomb(h.id, h.cleared, h.changed)
+	}
+	if err := tx.exec("DELETE FROM uses WHERE entry = ?", h.id); err != nil {
+		return err
+	}
+	return tx.exec("DELETE FROM entries WHERE id = ?", h.id)
+}
+
+// release gives back what a present row holds outside of itself.
+func (tx *txn) release(h held) error {
+	tx.addBytes(-h.size)
+	if h.ntags > 0 {
+		if err := tx.exec("DELETE FROM tags WHERE entry = ?", h.id); err != nil {
+			return err
+		}
+	}
+	return tx.unref(h.file)
+}
+
+// entomb leaves of a row its key, its labels and when it was cleared and
+// changed: what Changes tells, and what refuses late puts.
+func (tx *txn) entomb(id, cleared, changed int64) error {
+	return tx.exec(`UPDATE entries SET present = 0, cleared = ?, changed = ?, begun = 0, created = 0, expires = 0,
+		grace = 0, dead = 0, cost = 0, size = 0, ntags = 0, file = x'', value = x'', manifest = x'' WHERE id = ?`,
+		cleared, changed, id)
+}
+
+// unref gives up one reference to a value file. Sweep removes the file.
+func (tx *txn) unref(hash []byte) error {
+	if len(hash) == 0 {
+		return nil
+	}
+	return tx.exec("UPDATE files SET refs = refs - 1 WHERE hash = ? AND refs > 0", hash)
+}
+
+// after is t nanoseconds plus d, without overflow.
+func after(t int64, d time.Duration) int64 {
+	if d > 0 && t > math.MaxInt64-int64(d) {
+		return math.MaxInt64
+	}
+	return t + int64(d)
+}
+
+func asTime(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}
