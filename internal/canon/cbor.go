@@ -76,6 +76,11 @@ func AppendString(dst []byte, s string) []byte {
 		dst = appendHead(dst, majorTag, tagRawString)
 		return append(appendHead(dst, majorBytes, uint64(len(s))), s...)
 	}
+	return appendText(dst, s)
+}
+
+// appendText appends s, which is valid UTF-8.
+func appendText(dst []byte, s string) []byte {
 	if at := len(dst); len(s) < 24 && cap(dst)-at > len(s) {
 		// One check of the room for both, and no call for the head.
 		dst = dst[:at+1+len(s)]

@@ -33,11 +33,10 @@ func (c *compiler) mapping(n *node, ignored *ignoreTree, path string) error {
 	if err != nil {
 		return err
 	}
-	c.stateful = true
 	n.nullable = true
 	n.fails = n.fails || key.fails || elem.fails
 	n.parts = mapParts(n, key, elem)
-	n.enc = c.guarded(n, mapEncoder(n, key, elem))
+	n.enc = c.guarded(n, c.mapEncoder(n, key, elem))
 	return nil
 }
 
@@ -68,7 +67,7 @@ func identityError(t, pointer reflect.Type) *UnkeyableError {
 // mapEncoder picks the encoder. Maps with the same kinds of key and value have
 // the same layout whatever their types are called, so the commonest are read
 // as such; reflection, with pooled iterators, reads the others.
-func mapEncoder(n, key, elem *node) encodeFunc {
+func (c *compiler) mapEncoder(n, key, elem *node) encodeFunc {
 	if key.op == opString {
 		switch {
 		case elem.op == opString:
@@ -79,27 +78,8 @@ func mapEncoder(n, key, elem *node) encodeFunc {
 			return stringMap(AppendBool)
 		}
 	}
+	c.stateful = true
 	return anyMap(n, key, elem)
-}
-
-// stringMap encodes maps from strings to V.
-func stringMap[V any](value func([]byte, V) []byte) encodeFunc {
-	return func(s *state, dst []byte, p unsafe.Pointer) []byte {
-		m := *(*map[string]V)(p)
-		if m == nil {
-			return append(dst, cborNull)
-		}
-		dst = AppendMap(dst, len(m))
-		base := len(s.entries)
-		for k, v := range m {
-			start := len(dst)
-			dst = AppendString(dst, k)
-			mid := len(dst)
-			dst = value(dst, v)
-			s.entries = append(s.entries, entry{prefixOf(dst[start:]), start, mid, len(dst)})
-		}
-		return s.sortEntries(dst, base)
-	}
 }
 
 // A mapReader holds what reflection needs to walk a map without allocating.
