@@ -115,6 +115,7 @@ var cborDialect = &dialect{
 	}, textCoder},
 	builtin:     map[reflect.Type]bool{reflect.TypeFor[big.Int](): true},
 	anyAddress:  true,
+	valueKeys:   true,
 	kind:        cborKind,
 	key:         cborKey,
 	inside:      cborInside,

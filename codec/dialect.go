@@ -21,6 +21,8 @@ type dialect struct {
 	// anyAddress is set where the encoder finds methods of *T on every T, not
 	// only on those that have an address.
 	anyAddress bool
+	// valueKeys is set where keys of maps are encoded as other values are.
+	valueKeys bool
 	// kind and key say why values of a kind cannot be stored, or be keys of
 	// maps. The empty string means that they can.
 	kind func(reflect.Kind) string

@@ -94,6 +94,11 @@ func (c *typeCheck) visitMap(t reflect.Type) *finding {
 	if reason := c.key(t.Key()); reason != "" {
 		return (&finding{"", reason}).in("[]")
 	}
+	if c.valueKeys {
+		if f := c.visit(t.Key(), false); f != nil {
+			return f.in("[]")
+		}
+	}
 	return c.visit(t.Elem(), false).in("[]")
 }
 
