@@ -1,11 +1,8 @@
 package reprise
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/reprise-go/reprise/internal/engine"
@@ -101,42 +98,4 @@ func (f *Func[In, Out]) uncached(ctx context.Context, in In, r *Result[Out], o O
 	}
 	f.fn.Count(r.Outcome, r.Cost)
 	return err
-}
-
-// plan describes a keyed call to the engine. What it holds of sc it copies:
-// the execution may outlive the call.
-func (f *Func[In, Out]) plan(s *settings, sc *scratch[In], in In) *engine.Call {
-	var buf [1 + sha256.Size]byte
-	key := bytes.Clone(sc.key)
-	c := &engine.Call{
-		Key: f.keys.digest(key), Memory: key, Labels: f.labels, Hides: f.hides,
-		Run: func(ctx context.Context) (any, error) {
-			out, err := f.call(ctx, in)
-			return &out, err
-		},
-		Manifest: func(ctx context.Context) []byte { return f.manifest(ctx, s, in) },
-	}
-	if len(key) > maxMemoryKey {
-		c.Memory = bytes.Clone(memoryKey(key, &buf))
-	}
-	if f.keys.linked && s != nil && s.exec != nil {
-		c.Labels.Dataset = s.exec.Dataset
-		c.Hides = c.Labels.Of(nil, 0)
-	}
-	if f.opts.Tags != nil {
-		c.Tags = func(v any) []string { return slices.Clone(f.opts.Tags(in, *v.(*Out))) }
-	}
-	if f.keys.enc == nil || !f.keys.enc.Plain() {
-		c.Unchanged = func(ctx context.Context) (bool, error) { return f.unchanged(ctx, s, key, in) }
-	}
-	return c
-}
-
-// unchanged keys the inputs once more: files may have changed under the
-// function while it read them, and its result belongs to neither state.
-func (f *Func[In, Out]) unchanged(ctx context.Context, s *settings, key []byte, in In) (bool, error) {
-	sc := f.keys.get(in)
-	defer f.keys.put(sc)
-	err := f.keys.encode(ctx, s, sc)
-	return err == nil && bytes.Equal(sc.key, key), err
 }

@@ -79,12 +79,9 @@ func (k *keyer[In]) put(sc *scratch[In]) {
 const maxPooledKey = 64 << 10
 
 // encode fills sc.key with the canonical bytes of what differs between calls.
-func (k *keyer[In]) encode(ctx context.Context, s *settings, sc *scratch[In]) (err error) {
-	b := canon.AppendArray(sc.key[:0], 3)
-	if b, err = k.appendDataset(b, s); err != nil {
-		return err
-	}
-	if b, err = k.appendScopes(ctx, b, s); err != nil {
+func (k *keyer[In]) encode(ctx context.Context, s *settings, sc *scratch[In]) error {
+	b, err := k.appendCaller(ctx, sc.key[:0], s)
+	if err != nil {
 		return err
 	}
 	if k.keyFunc == nil {
@@ -94,6 +91,22 @@ func (k *keyer[In]) encode(ctx context.Context, s *settings, sc *scratch[In]) (e
 	}
 	sc.key = b
 	return err
+}
+
+// noCaller is what appendCaller appends for a call that neither a dataset nor
+// a scope separates from others: an array of three that begins with two nulls.
+var noCaller = canon.AppendNull(canon.AppendNull(canon.AppendArray(nil, 3)))
+
+// appendCaller begins the array of three with who calls; the inputs follow.
+func (k *keyer[In]) appendCaller(ctx context.Context, b []byte, s *settings) ([]byte, error) {
+	if k.scope == 0 && (s == nil || s.exec == nil) {
+		return append(b, noCaller...), nil
+	}
+	b, err := k.appendDataset(canon.AppendArray(b, 3), s)
+	if err != nil {
+		return b, err
+	}
+	return k.appendScopes(ctx, b, s)
 }
 
 func (k *keyer[In]) appendCustom(ctx context.Context, b []byte, in In) ([]byte, error) {

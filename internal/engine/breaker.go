@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -26,18 +27,18 @@ const (
 	breakerPauseMax = 15 * time.Second
 )
 
-// allow reports whether the store may be asked, and if not why.
-func (b *breaker) allow() (bool, error) {
+// enter returns nil where the store may be asked, and else why not.
+func (b *breaker) enter() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.until == 0 {
-		return true, nil
+		return nil
 	}
 	if b.trying || b.clock.Now() < b.until {
-		return false, b.last
+		return fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, b.last)
 	}
 	b.trying = true
-	return true, nil
+	return nil
 }
 
 // done notes how an allowed operation went. It reports whether the breaker

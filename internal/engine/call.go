@@ -76,7 +76,7 @@ func (e *Engine) lead(f *Function, c *Call, fl *flight.Call[*Result], begun uint
 		return nil, nil
 	}
 	a := attempt{begun: begun}
-	if r, err := e.lookup(fl.Context(), f, c, &a); r != nil || err != nil {
+	if r, err := e.lookup(context.Background(), f, c, &a); r != nil || err != nil {
 		fl.Finish(r, err)
 		return r, err
 	}

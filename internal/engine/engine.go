@@ -131,15 +131,37 @@ func (e *Engine) Private(ctx context.Context, kind, value string) ([32]byte, err
 	return [32]byte(m.Sum(nil)), nil
 }
 
+// look reads from the store. A store that does no network I/O answers in
+// microseconds, or not even a deadline helps: it is spared the deadline, which
+// would cost as much as the answer.
+func (e *Engine) look(ctx context.Context, key store.Key) (lk store.Lookup, err error) {
+	if !e.isLocal() {
+		err = e.ask(ctx, &e.reads, func(ctx context.Context) (err error) {
+			lk, err = e.store.Get(ctx, key)
+			return err
+		})
+		return lk, err
+	}
+	if err := e.reads.enter(); err != nil {
+		return lk, err
+	}
+	lk, err = e.store.Get(context.Background(), key)
+	return lk, e.judge(ctx, &e.reads, err)
+}
+
 // ask runs one store operation under its deadline and b. A caller that leaves
 // is no failure of the store.
 func (e *Engine) ask(ctx context.Context, b *breaker, op func(context.Context) error) error {
-	if ok, last := b.allow(); !ok {
-		return fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, last)
+	if err := b.enter(); err != nil {
+		return err
 	}
 	opctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
 	defer cancel()
-	err := op(opctx)
+	return e.judge(ctx, b, op(opctx))
+}
+
+// judge notes how an operation went and marks a failure of the store as such.
+func (e *Engine) judge(ctx context.Context, b *breaker, err error) error {
 	switch {
 	case err == nil, isAnswer(err):
 		if _, closed := b.done(nil); closed && e.cfg.Logger != nil {

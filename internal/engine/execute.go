@@ -23,7 +23,7 @@ func (e *Engine) run(ctx context.Context, f *Function, c *Call) (any, time.Durat
 		defer cancel()
 	}
 	began := e.clock.Now()
-	v, err := c.Run(ctx)
+	v, err := c.Work.Run(ctx)
 	cost := time.Duration(e.clock.Now() - began)
 	f.Counters.ran(cost)
 	if err != nil && ctx.Err() != nil {

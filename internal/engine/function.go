@@ -40,13 +40,21 @@ type Call struct {
 	// Hides are the labels that hide the result, apart from tags.
 	Hides []store.Label
 
-	Run  func(context.Context) (any, error)
-	Tags func(v any) []string // nil: none
-	// Manifest describes the key for people. It may fail to.
-	Manifest func(context.Context) []byte
+	Work Work
+}
+
+// Work is what a Call is about. An execution may use it after the call has
+// returned.
+type Work interface {
+	// Run calls the function.
+	Run(context.Context) (any, error)
+	// Tags are those of a result.
+	Tags(v any) []string
+	// Manifest describes the key for people, as far as it can.
+	Manifest(context.Context) []byte
 	// Unchanged is asked after the run whether the key still describes the
-	// inputs; nil where they cannot change.
-	Unchanged func(context.Context) (bool, error)
+	// inputs: files may have changed meanwhile.
+	Unchanged(context.Context) (bool, error)
 }
 
 // Mode is how a call uses the cache.

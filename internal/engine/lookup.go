@@ -37,11 +37,7 @@ func (e *Engine) lookup(ctx context.Context, f *Function, c *Call, a *attempt) (
 
 // read gets the record, and the generations where the store has newer ones.
 func (e *Engine) read(ctx context.Context, key store.Key) (store.Lookup, error) {
-	var lk store.Lookup
-	err := e.ask(ctx, &e.reads, func(ctx context.Context) (err error) {
-		lk, err = e.store.Get(ctx, key)
-		return err
-	})
+	lk, err := e.look(ctx, key)
 	if err == nil {
 		err = e.syncTo(ctx, lk.Seq)
 	}

@@ -67,10 +67,9 @@ func (e *Engine) unfit(ctx context.Context, c *Call, keep bool) Reason {
 		return ModeReadOnly
 	case !keep:
 		return NotKept
-	case c.Unchanged != nil:
-		if same, err := c.Unchanged(ctx); err != nil || !same {
-			return InputsChanged
-		}
+	}
+	if same, err := c.Work.Unchanged(ctx); err != nil || !same {
+		return InputsChanged
 	}
 	return NoReason
 }
@@ -98,12 +97,9 @@ type packed struct {
 
 // pack encodes a value and proves that it comes back as it went.
 func (e *Engine) pack(f *Function, c *Call, v any) (*packed, error) {
-	p := &packed{}
-	if c.Tags != nil {
-		p.tags = slices.Clone(c.Tags(v))
-		slices.Sort(p.tags)
-		p.tags = slices.Compact(p.tags)
-	}
+	p := &packed{tags: slices.Clone(c.Work.Tags(v))}
+	slices.Sort(p.tags)
+	p.tags = slices.Compact(p.tags)
 	if f.Ephemeral {
 		private, err := f.Codec.Copy(v)
 		p.private = private
@@ -159,9 +155,7 @@ func (e *Engine) record(ctx context.Context, f *Function, c *Call, begun uint64,
 	rec := &store.Record{Key: c.Key, Labels: c.Labels, Value: p.sealed, Policy: store.Evict,
 		Begun: begun, TTL: ttl, Grace: f.StaleOnError, Cost: cost}
 	rec.Labels.Tags = p.tags
-	if c.Manifest != nil {
-		rec.Manifest = c.Manifest(ctx)
-	}
+	rec.Manifest = c.Work.Manifest(ctx)
 	return rec
 }
 
