@@ -60,13 +60,17 @@ func (c *Cache[V]) lookup(key []byte) (*node[V], Status) {
 func (c *Cache[V]) find(key []byte) *node[V] {
 	hash := hashOf(key)
 	t := c.table.Load()
-	n := t.find(hash, key)
-	if n == nil && t.moved.Load() {
-		c.mu.Lock()
-		n = c.table.Load().find(hash, key)
-		c.mu.Unlock()
+	if n := t.find(hash, key); n != nil || !t.moved.Load() {
+		return n
 	}
-	return n
+	return c.findAgain(hash, key)
+}
+
+// findAgain is for lookups that met a table which is being replaced.
+func (c *Cache[V]) findAgain(hash uint64, key []byte) *node[V] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.table.Load().find(hash, key)
 }
 
 // recheck asks the generations and remembers a good answer. The version is

@@ -107,21 +107,3 @@ func TestDistrust(t *testing.T) {
 		t.Fatalf("%d, status %d after trust returned", v, status)
 	}
 }
-
-// TestEqualHashes: keys are compared in full, so two that share a hash, and so
-// a chain, are two entries.
-func TestEqualHashes(t *testing.T) {
-	table := newTable[int](minChains)
-	for _, key := range []string{"a", "b", "c"} {
-		table.link(&node[int]{hash: 5, key: key})
-	}
-	for _, key := range []string{"a", "b", "c"} {
-		if n := table.find(5, []byte(key)); n == nil || n.key != key {
-			t.Fatalf("%q: found %+v", key, n)
-		}
-	}
-	table.swap(table.find(5, []byte("b")), nil)
-	if table.find(5, []byte("b")) != nil || table.find(5, []byte("a")) == nil || table.find(5, []byte("c")) == nil {
-		t.Fatal("taking b out took another out, or not b")
-	}
-}

@@ -64,7 +64,8 @@ type change struct {
 var modelLabels = []store.Label{store.All(), store.TagLabel("a"), store.TagLabel("b"), store.DatasetLabel("a")}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{generations: NewGenerations(), clock: NewClock()}
+	w := &world{generations: NewGenerations(), clock: NewClock(), seq: 5}
+	w.generations.Apply(store.Changes{Seq: w.seq})
 	if rapid.Bool().Draw(t, "budgeted") {
 		w.budget = NewBudget(40)
 	}

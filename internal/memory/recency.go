@@ -23,22 +23,19 @@ type recency[V any] struct {
 // fanout of the heap: 4 children fit in half a cache line and halve the depth.
 const fanout = 4
 
-// add places a node by its present stamp. That is the highest as a rule, so
-// it stays at the end.
+// add places a node that was used after all others: the end is its place.
 func (r *recency[V]) add(n *node[V]) {
 	n.placed = n.stamp.Load()
 	r.heap = append(r.heap, n)
 	r.put(len(r.heap)-1, n)
-	r.up(n.place)
 }
 
-// replace puts n where old was.
+// replace puts n, used after all others, where old was.
 func (r *recency[V]) replace(old, n *node[V]) {
 	n.placed = n.stamp.Load()
 	r.put(old.place, n)
 	old.place = -1
 	r.down(n.place)
-	r.up(n.place)
 }
 
 // remove takes n out.
