@@ -33,20 +33,6 @@ var structured = structuredInput{
 	Meta:   map[string]string{"unit": "ms", "zone": "a", "team": "core", "mode": "daily"},
 }
 
-func open(b testing.TB, url string) *reprise.Cache {
-	b.Helper()
-	c, err := reprise.Open(context.Background(), url, &reprise.Config{OnStoreError: reprise.FailClosed})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			b.Error(err)
-		}
-	})
-	return c
-}
-
 func benchmarkHit[In any](b *testing.B, in In, o reprise.Options[In, int64]) {
 	c := open(b, "memory:")
 	o.Name = "bench"
