@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -100,7 +102,7 @@ func checkNoTearing(e *env) {
 }
 
 // checkClearRace lets executions of one key race with clears of it. Whoever
-// has seen a clear return must never again be given work that began before.
+// looks after a clear returned must never be given work that began before.
 func checkClearRace(e *env) {
 	raceInvalidation(e, []store.Store{e.s}, func(s store.Store) (store.Bumped, error) { return s.Clear(e.ctx, keyOf("a")) })
 }
@@ -115,47 +117,61 @@ func checkHandlesRace(e *env) {
 	raceInvalidation(e, handles, func(s store.Store) (store.Bumped, error) { return s.Clear(e.ctx, keyOf("a")) })
 }
 
+// raceInvalidation has every worker look, invalidate in its turn, and publish
+// the execution that it began one round before. Values say when their
+// execution really began, whatever the store makes of Begun.
 func raceInvalidation(e *env, handles []store.Store, invalidate func(store.Store) (store.Bumped, error)) {
+	const rounds = 30
+	var newest atomic.Uint64 // of the invalidations that returned
 	race(func(w int) {
 		s := handles[w%len(handles)]
-		var last uint64 // sequence of Lookups must not fall
-		for i := range 30 {
-			l, err := s.Get(e.ctx, keyOf("a"))
-			if err != nil || l.Seq < last {
-				e.Errorf("Get: Seq %d after %d, %v", l.Seq, last, err)
-			}
-			last = l.Seq
-			if i%3 == w%3 {
+		begun := lookDuringRace(e, s, 0, &newest)
+		for i := range rounds {
+			seq := lookDuringRace(e, s, begun, &newest)
+			if i%4 == w%4 {
 				b, err := invalidate(s)
 				if err != nil {
 					e.Errorf("invalidate: %v", err)
 				}
-				wantNoneBefore(e, s, b.Seq)
-				last = max(last, b.Seq)
+				raise(&newest, b.Seq)
 			}
-			r := rec("a")
-			r.Begun = l.Seq
-			if _, err := s.Put(e.ctx, r, store.PutPublish); err != nil && !errors.Is(err, store.ErrSuperseded) {
-				e.Errorf("Put: %v", err)
-			}
+			publishDuringRace(e, s, begun)
+			begun = lookDuringRace(e, s, seq, &newest)
 		}
 	})
 }
 
-// wantNoneBefore fails the check where the entry is visible although its
-// execution began before seq.
-func wantNoneBefore(e *env, s store.Store, seq uint64) {
+func raise(to *atomic.Uint64, seq uint64) {
+	for old := to.Load(); old < seq && !to.CompareAndSwap(old, seq); old = to.Load() {
+	}
+}
+
+func publishDuringRace(e *env, s store.Store, begun uint64) {
+	r := rec("a")
+	r.Begun = begun
+	r.Value = []byte(strconv.FormatUint(begun, 10))
+	if _, err := s.Put(e.ctx, r, store.PutPublish); err != nil && !errors.Is(err, store.ErrSuperseded) {
+		e.Errorf("Put: %v", err)
+	}
+}
+
+// lookDuringRace fails the check where the entry is visible although its
+// execution began before an invalidation that had returned. It returns the
+// sequence number, which must not be below last.
+func lookDuringRace(e *env, s store.Store, last uint64, newest *atomic.Uint64) uint64 {
+	invalidated := newest.Load()
 	l, err := s.Get(e.ctx, keyOf("a"))
-	if err != nil {
-		e.Errorf("Get: %v", err)
-		return
+	if err != nil || l.Seq < last || l.Seq < invalidated {
+		e.Errorf("Get: Seq %d after %d and an invalidation at %d, %v", l.Seq, last, invalidated, err)
 	}
 	c, err := s.Changes(e.ctx, 0)
 	if err != nil {
 		e.Errorf("Changes: %v", err)
-		return
 	}
-	if l.Found && l.Record.Begun < seq && !hiddenBy(c.Labels, &l.Record) {
-		e.Errorf("visible after the clear at %d: work that began at %d", seq, l.Record.Begun)
+	if l.Found && !hiddenBy(c.Labels, &l.Record) {
+		if begun, _ := strconv.ParseUint(string(l.Record.Value), 10, 64); begun < invalidated {
+			e.Errorf("visible after the invalidation at %d: work that began at %d", invalidated, begun)
+		}
 	}
+	return l.Seq
 }

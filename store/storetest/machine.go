@@ -86,8 +86,8 @@ func (m *machine) draw(t *rapid.T) *store.Record {
 		},
 	}
 	if m.h.Advance != nil && rapid.Bool().Draw(t, "expires") {
-		r.TTL = time.Duration(rapid.IntRange(0, 3).Draw(t, "ttl"))*time.Minute + 30*time.Second
-		r.Grace = time.Duration(rapid.IntRange(0, 2).Draw(t, "grace")) * time.Minute
+		r.TTL = time.Duration(rapid.IntRange(0, 1).Draw(t, "ttl"))*time.Minute + 30*time.Second
+		r.Grace = time.Duration(rapid.IntRange(0, 2).Draw(t, "grace")) * 3 * time.Minute
 	}
 	return r
 }
@@ -119,7 +119,7 @@ func (m *machine) publishOne(t *rapid.T) {
 		m.Fatalf("Put accepted an execution that began at %d; cleared at %d, sequence %d",
 			r.Begun, m.model.cleared[r.Key], m.model.seq)
 	case err == nil:
-		m.model.accept(r, mode, stamp)
+		m.accept(r, mode, stamp)
 	case !may || !errors.Is(err, store.ErrSuperseded):
 		m.Fatalf("Put of an execution that began at %d: %v", r.Begun, err)
 	}
@@ -127,7 +127,15 @@ func (m *machine) publishOne(t *rapid.T) {
 
 func (m *machine) set(t *rapid.T) {
 	r := m.draw(t)
-	m.model.accept(r, store.PutSet, m.put(r, store.PutSet))
+	m.accept(r, store.PutSet, m.put(r, store.PutSet))
+}
+
+// accept tells the model of a put that succeeded.
+func (m *machine) accept(r *store.Record, mode store.PutMode, stamp store.Stamp) {
+	if moved := stamp.Seq > m.model.seq; moved != (mode != store.PutPublish) {
+		m.Fatalf("a Put of mode %d took the sequence from %d to %d", mode, m.model.seq, stamp.Seq)
+	}
+	m.model.accept(r, mode, stamp)
 }
 
 func (m *machine) clearKey(key store.Key) {

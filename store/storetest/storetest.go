@@ -73,7 +73,7 @@ func (c Corruption) String() string {
 
 // patience bounds every wait for something that should happen at once. It is
 // long because reaching it is a failure.
-const patience = 30 * time.Second
+var patience = 30 * time.Second
 
 // topic is a group of checks; each runs on a fresh store.
 type topic struct {
