@@ -28,6 +28,9 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 	}
 	er, err := f.cache.engine.Do(ctx, &f.fn, c)
 	r.fill(&er, c.Key)
+	if errors.Is(err, ErrStore) {
+		r.Reason, r.Err = StoreError, err
+	}
 	if err == nil && er.Failure == nil {
 		r.Value, err = f.values.take(er.Value, er.Owned)
 	}

@@ -139,6 +139,8 @@ const (
 	Superseded      = engine.Superseded      // a clear or a newer result came while the function ran
 	InputsChanged   = engine.InputsChanged   // a file input changed while the function ran
 	NotKept         = engine.NotKept         // TTLFunc asked not to keep the value
+	TooLarge        = engine.TooLarge        // the value is over the store's limit
+	NoRoom          = engine.NoRoom          // the medium or the quota has no room for the value
 )
 
 // Tier says where an answer came from.

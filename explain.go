@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/reprise-go/reprise/internal/canon"
-	"github.com/reprise-go/reprise/internal/engine"
 	"github.com/reprise-go/reprise/store"
 )
 
@@ -53,8 +52,13 @@ type Difference struct {
 	Private  bool
 }
 
-// nearestAmong is how many of the newest entries Explain compares.
-const nearestAmong = 200
+// How much Explain compares: the newest entries, up to a number, and up to a
+// size of their descriptions, which for large directories are large.
+const (
+	nearestAmong = 200
+	nearestBytes = 4 << 20
+	nearestPage  = 20
+)
 
 // Explain says whether a call would hit, and if not, why: what the nearest
 // entry has that this call has not. It runs nothing and changes nothing. A
@@ -83,36 +87,48 @@ func (f *Func[In, Out]) Explain(ctx context.Context, in In) (Explanation, error)
 		x.Parts = append(x.Parts, ExplainedPart{Name: p.Name, Value: p.Preview, Private: p.Private})
 	}
 	if err == nil && !x.Hit && !f.fn.Ephemeral {
-		x.Nearest, err = f.nearest(ctx, c, parts)
+		x.Nearest, err = f.nearest(ctx, parts)
 	}
 	return x, wrapped("explain", f.opts.Name, &c.Key, err)
 }
 
 // nearest finds the entry that differs least, of equals the newest.
-func (f *Func[In, Out]) nearest(ctx context.Context, c *engine.Call, parts []canon.Part) (*NearestEntry, error) {
+func (f *Func[In, Out]) nearest(ctx context.Context, parts []canon.Part) (*NearestEntry, error) {
 	kind := store.KindFunction
-	page, err := f.cache.engine.List(ctx, store.Query{Kind: &kind, Collection: &f.opts.Collection, Function: &f.opts.Name,
-		All: true, Manifests: true, Order: store.NewestFirst, Limit: nearestAmong})
-	if err != nil {
-		return nil, err
-	}
+	q := store.Query{Kind: &kind, Collection: &f.opts.Collection, Function: &f.opts.Name,
+		All: true, Manifests: true, Order: store.NewestFirst, Limit: nearestPage}
 	info, err := f.cache.engine.Store().Info(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var best *NearestEntry
-	for i := range page.Records {
-		rec := &page.Records[i]
-		old, err := canon.ParseParts(rec.Manifest)
+	for seen, size := 0, 0; seen < nearestAmong && size < nearestBytes; seen += nearestPage {
+		page, err := f.cache.engine.List(ctx, q)
 		if err != nil {
-			continue // written by a version that describes keys otherwise
+			return nil, err
 		}
-		diffs := canon.Diff(old, parts)
-		if best == nil || len(diffs) < len(best.Differences) {
-			best = &NearestEntry{Key: rec.Key, Age: info.Now.Sub(rec.Created), Differences: differences(diffs)}
+		for i := range page.Records {
+			size += len(page.Records[i].Manifest)
+			best = nearer(best, &page.Records[i], info.Now, parts)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
 		}
 	}
 	return best, nil
+}
+
+// nearer is rec where it differs in fewer parts than best does.
+func nearer(best *NearestEntry, rec *store.Record, now time.Time, parts []canon.Part) *NearestEntry {
+	old, err := canon.ParseParts(rec.Manifest)
+	if err != nil {
+		return best // written by a version that describes keys otherwise
+	}
+	diffs := canon.Diff(old, parts)
+	if best != nil && len(diffs) >= len(best.Differences) {
+		return best
+	}
+	return &NearestEntry{Key: rec.Key, Age: now.Sub(rec.Created), Differences: differences(diffs)}
 }
 
 func differences(ds []canon.Difference) []Difference {

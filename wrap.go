@@ -69,9 +69,6 @@ func build[In, Out any](c *Cache, fn func(context.Context, In) (Out, error), o *
 
 // resolve finds the version.
 func (f *Func[In, Out]) resolve() (err error) {
-	if f.opts.Salt != "" && f.opts.Version == "" && len(f.opts.Policies) == 0 {
-		return ErrNoVersion
-	}
 	f.version, err = version.Resolve(context.Background(), version.Spec{
 		Version: f.opts.Version, Salt: f.opts.Salt, Policies: f.opts.Policies, Params: f.opts.Params,
 	})

@@ -38,7 +38,7 @@ func (e *Engine) Do(ctx context.Context, f *Function, c *Call) (Result, error) {
 func (e *Engine) attend(ctx context.Context, f *Function, c *Call) (Result, error) {
 	gens := e.generations(f)
 	begun := gens.Seq()
-	fl, leader, err := e.flights.Join(ctx, c.flight(), begun, func(o *flight.Call[*Result]) bool {
+	fl, leader, err := e.flights.Join(ctx, c.flight(f), begun, func(o *flight.Call[*Result]) bool {
 		return gens.Current(c.Key, c.Hides, o.Begun())
 	})
 	if err != nil {
@@ -53,10 +53,14 @@ func (e *Engine) attend(ctx context.Context, f *Function, c *Call) (Result, erro
 	return e.await(ctx, f, c, fl, true)
 }
 
-// flight is the key under which calls join: refreshes join only refreshes.
-func (c *Call) flight() store.Key {
+// flight is the key under which calls join: refreshes join only refreshes,
+// and a function that stores nothing does not execute for one that does.
+func (c *Call) flight(f *Function) store.Key {
 	k := c.Key
 	k[0] ^= byte(c.Mode)
+	if f.Ephemeral {
+		k[1] ^= 1
+	}
 	return k
 }
 

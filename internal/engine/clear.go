@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	"time"
+	"errors"
 
 	"github.com/reprise-go/reprise/internal/memory"
 	"github.com/reprise-go/reprise/store"
@@ -12,18 +12,14 @@ import (
 func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
 	ttl, keep := f.TTL(v)
 	if !keep {
-		return nil
+		return errors.New("TTLFunc asks not to keep this value")
 	}
 	p, err := e.pack(f, c, v)
 	if err != nil {
 		return err
 	}
 	if f.Ephemeral {
-		s := store.Stamp{Created: time.Now()}
-		if ttl > 0 {
-			s.Expires = s.Created.Add(ttl)
-		}
-		e.rememberValue(f, c, e.clearLocal(c.Key), p, s, 0)
+		e.rememberValue(f, c, e.clearLocal(c.Key), p, stampHere(ttl), 0)
 		return nil
 	}
 	rec := e.record(ctx, f, c, 0, p, ttl, 0)

@@ -11,6 +11,7 @@ import (
 // returns a result for a hit, and an error where the store failed and the
 // function is to fail with it.
 func (e *Engine) lookup(ctx context.Context, f *Function, c *Call, a *attempt) (*Result, error) {
+	*a = attempt{begun: a.begun}
 	if !c.Mode.reads() {
 		a.reason = RefreshAsked
 		return nil, e.storeFailed(f, a, e.begin(ctx, f, a))
@@ -176,24 +177,4 @@ func (e *Engine) stored(f *Function, ent *Entry) *Result {
 		r.Outcome, r.Reason = HitStale, RefreshDue
 	}
 	return r
-}
-
-// Refresh begins a new execution behind a hit that is past RefreshAfter. The
-// caller has its answer; the execution ends with Close at the latest.
-func (e *Engine) Refresh(ctx context.Context, f *Function, c *Call) {
-	bg := context.WithoutCancel(ctx)
-	own := *c
-	own.Mode = Refresh
-	fl, leader, err := e.flights.Join(bg, own.flight(), e.generations(f).Seq(), nil)
-	if err != nil || !leader {
-		return
-	}
-	fl.Go(func(ctx context.Context) (*Result, error) {
-		a := attempt{begun: fl.Begun(), reason: RefreshDue}
-		if err := e.begin(ctx, f, &a); err != nil {
-			return nil, err
-		}
-		return e.execute(ctx, f, &own, &a)
-	})
-	fl.Detach()
 }

@@ -104,6 +104,10 @@ const (
 	InputsChanged
 	// NotKept: TTLFunc asked not to keep the value.
 	NotKept
+	// TooLarge: the value is over the store's limit.
+	TooLarge
+	// NoRoom: the medium or the quota has no room for the value.
+	NoRoom
 
 	reasons
 )
@@ -112,6 +116,7 @@ var reasonNames = [reasons]string{
 	"", "absent", "expired", "cleared", "corrupt", "undecodable", "store-error",
 	"refresh-asked", "refresh-due", "function-failed", "mode-off", "mode-read-only",
 	"scope-missing", "key-error", "not-serializable", "superseded", "inputs-changed", "not-kept",
+	"too-large", "no-room",
 }
 
 // String is the name used in logs and metrics, such as "expired".

@@ -28,16 +28,40 @@ func (e *Engine) file(ctx context.Context, f *Function, c *Call, a *attempt, v a
 	if err != nil {
 		return e.share(f, r.outcome(PutFailed, NotSerializable, err))
 	}
+	r.Value = p.private
 	stamp, err := e.put(ctx, f, c, a, p, ttl, cost, held)
-	r.Created, r.Expires = stamp.Created, stamp.Expires
 	if err != nil {
 		e.note(r, a, err)
+		if r.Reason != Superseded { // memory can keep what the store cannot
+			e.rememberValue(f, c, a.begun, p, stampHere(ttl), cost)
+		}
+		return r
 	}
-	if err == nil || r.Reason == StoreError {
-		e.rememberValue(f, c, a.begun, p, stamp, cost)
-	}
-	r.Value = p.private
+	r.Created, r.Expires = stamp.Created, stamp.Expires
+	e.rememberValue(f, c, e.asOf(ctx, c, a, p, stamp), p, stamp, cost)
 	return r
+}
+
+// asOf is the number from which on a published value is known to be valid. A
+// refresh took a number for itself, which would hide the value from memory; so
+// where no label changed meanwhile, the value is valid as of that.
+func (e *Engine) asOf(ctx context.Context, c *Call, a *attempt, p *packed, s store.Stamp) uint64 {
+	if c.Mode != Refresh || !a.stored || e.syncTo(ctx, s.Seq) != nil {
+		return a.begun
+	}
+	if !e.gens.LabelsCurrent(hides(c, p.tags), a.begun) {
+		return a.begun
+	}
+	return s.Seq
+}
+
+// stampHere stamps a value that no store has stamped by this machine's clock.
+func stampHere(ttl time.Duration) store.Stamp {
+	s := store.Stamp{Created: time.Now()}
+	if ttl > 0 {
+		s.Expires = s.Created.Add(ttl)
+	}
+	return s
 }
 
 func (r *Result) outcome(o Outcome, reason Reason, err error) *Result {
@@ -55,6 +79,10 @@ func (e *Engine) note(r *Result, a *attempt, err error) {
 		r.outcome(LookupFailed, StoreError, a.err)
 	case errors.Is(err, store.ErrSuperseded), errors.Is(err, store.ErrLeaseLost):
 		r.outcome(PutFailed, Superseded, err)
+	case errors.Is(err, store.ErrTooLarge):
+		r.outcome(PutFailed, TooLarge, err)
+	case errors.Is(err, store.ErrFull):
+		r.outcome(PutFailed, NoRoom, err)
 	default:
 		r.outcome(PutFailed, StoreError, err)
 	}
@@ -120,18 +148,13 @@ func (e *Engine) pack(f *Function, c *Call, v any) (*packed, error) {
 	return p, err
 }
 
-// put writes a packed value to the store. Without a store it stamps by the
-// process's clock.
+// put writes a packed value to the store, for an ephemeral one just the stamp.
 func (e *Engine) put(ctx context.Context, f *Function, c *Call, a *attempt, p *packed, ttl, cost time.Duration, held *lease.Lease) (store.Stamp, error) {
-	if f.Ephemeral || !a.stored {
-		s := store.Stamp{Created: time.Now()}
-		if ttl > 0 {
-			s.Expires = s.Created.Add(ttl)
-		}
-		if f.Ephemeral {
-			return s, nil
-		}
-		return s, a.err
+	switch {
+	case f.Ephemeral:
+		return stampHere(ttl), nil
+	case !a.stored:
+		return store.Stamp{}, a.err
 	}
 	rec := e.record(ctx, f, c, a.begun, p, ttl, cost)
 	mode := store.PutPublish
@@ -162,9 +185,6 @@ func (e *Engine) record(ctx context.Context, f *Function, c *Call, begun uint64,
 // rememberValue files a packed value in memory, with what is left of its life
 // counted from its stamp.
 func (e *Engine) rememberValue(f *Function, c *Call, asOf uint64, p *packed, s store.Stamp, cost time.Duration) {
-	if s.Created.IsZero() {
-		return // the put failed, and no clock has stamped the value
-	}
 	ent := &Entry{Value: p.private, Created: s.Created, Expires: s.Expires, Cost: cost, made: e.clock.Now()}
 	life := e.lifetime(s.Expires, s.Created, f.StaleOnError)
 	e.remember(f, c, ent, asOf, hides(c, p.tags), life)

@@ -38,7 +38,7 @@ func (f *Function) Held() (items int, bytes int64) {
 // else to do: no refresh that is due, no remembered failure.
 func (e *Engine) Hit(f *Function, key []byte) (*Entry, bool) {
 	ent, st := f.memory.Get(key)
-	if st != memory.Hit || ent.Err != nil || f.RefreshAfter > 0 {
+	if st != memory.Hit || ent.Err != nil || f.RefreshAfter > 0 || e.closed.Load() {
 		return nil, false
 	}
 	e.touch()
@@ -49,7 +49,7 @@ func (e *Engine) Hit(f *Function, key []byte) (*Entry, bool) {
 // Recall answers from f's memory tier, which it first brings up to date where
 // nobody has looked at the store's changes for a while.
 func (e *Engine) Recall(ctx context.Context, f *Function, key []byte) (*Entry, bool) {
-	if f.memory == nil {
+	if f.memory == nil || e.closed.Load() {
 		return nil, false
 	}
 	ent, st := f.memory.Get(key)
