@@ -13,6 +13,9 @@
 // key was not cleared, after that. So clearing a million entries is one write,
 // and work that began before a clear can never undo it.
 //
+// A fresh store's number is at least 1. Changes since 0 tells of no keys, so a
+// caller that had noted 0 would miss the first clear.
+//
 // # Time
 //
 // Expiry is absolute and in the store's own clock: the driver stamps it when

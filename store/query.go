@@ -20,7 +20,7 @@ type Query struct {
 	Manifests bool // List fills Record.Manifest
 
 	Order  Order
-	Limit  int    // entries per page; 0 means 1,000, which is also the most
+	Limit  int    // entries per page; 0 means 1,000, which is also the most; negative is ErrBadQuery
 	Cursor string // Page.Next of the page before, from the same query
 }
 
@@ -38,7 +38,7 @@ const (
 
 // Page is one page of a List. Next is empty on the last page. Entries that
 // exist throughout the paging are listed exactly once; ones that come and go
-// meanwhile may or may not be.
+// meanwhile, or are replaced, may or may not be.
 type Page struct {
 	Records []Record
 	Next    string

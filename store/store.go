@@ -25,7 +25,8 @@ type Store interface {
 	// store's clock. The driver keeps nothing of rec's memory after return.
 	// It returns ErrSuperseded, and changes nothing, where rec.Begun is older
 	// than the newest clear of the key, than the record it would replace, or
-	// than the generations that the store has forgotten; ErrTooLarge for a
+	// than the generations that the store has forgotten, or is a number that
+	// the store has not reached (it lost its data since); ErrTooLarge for a
 	// value over Info.MaxValue; ErrFull where the medium or the quota has no
 	// room and eviction cannot make any. A failed Put leaves what was there.
 	Put(ctx context.Context, rec *Record, mode PutMode) (Stamp, error)
@@ -42,12 +43,13 @@ type Store interface {
 
 	// Bump hides every entry that carries any of the labels and began before,
 	// in one short write. LabelAll spares entries with policy Persist; the
-	// other labels spare none.
+	// other labels spare none. No label, or an invalid one, is ErrBadQuery.
 	Bump(ctx context.Context, labels ...Label) (Bumped, error)
 
 	// Changes tells what was bumped, cleared, set, refreshed or updated after
 	// the sequence number since. With since 0 it tells of labels only: the
-	// caller has nothing of any key yet.
+	// caller has nothing of any key yet. A since that the store has not
+	// reached means Flush, with all labels.
 	Changes(ctx context.Context, since uint64) (Changes, error)
 
 	// List returns entries that match q, live ones unless q.All, without
@@ -61,7 +63,8 @@ type Store interface {
 	// Purge frees the space of entries that match q (live, expired and hidden
 	// alike) and returns how many live ones were among them. It is no clear:
 	// an execution under way may publish afterwards; callers Bump first. An
-	// empty query matches everything and is refused with ErrBadQuery.
+	// empty query matches everything and is refused with ErrBadQuery; All,
+	// Manifests, Order, Limit and Cursor do not narrow it.
 	Purge(ctx context.Context, q Query) (int, error)
 
 	// Sweep frees the space of entries that nobody can see any more and then,
