@@ -15,7 +15,9 @@ type node struct {
 	typ      reflect.Type
 	enc      encodeFunc
 	op       opcode
+	ignored  *ignoreTree
 	fails    bool // enc may note a failure
+	foreign  bool // enc hands pointers into the value to code of others
 	nullable bool // null is one of its values
 	parts    partsFunc
 }
@@ -60,7 +62,7 @@ func (c *compiler) node(t reflect.Type, ignored *ignoreTree, path string) (*node
 	if n := c.nodes[key]; n != nil {
 		return n, nil
 	}
-	n := &node{typ: t, fails: c.guard}
+	n := &node{typ: t, ignored: ignored, fails: c.guard}
 	c.nodes[key] = n
 	return n, c.build(n, ignored, path)
 }

@@ -122,8 +122,8 @@ func (m *memo) dir(ctx context.Context, d *Dir) ([]dirFile, error) {
 // maxReaders bounds the files of one Dir that are read at a time.
 const maxReaders = 16
 
-// hashAll fills in the sums of files with content; the first error, in the
-// order of the paths, wins. It waits for all its goroutines.
+// hashAll fills in the sums of files with content, and stops at an error. It
+// waits for all its goroutines.
 func (m *memo) hashAll(ctx context.Context, files []dirFile) error {
 	unknown := m.known(files)
 	if len(unknown) == 0 {
@@ -151,7 +151,10 @@ func (m *memo) hashAll(ctx context.Context, files []dirFile) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return errors.Join(slices.DeleteFunc(errs, func(err error) bool { return err == nil })...)
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return errs[i]
+	}
+	return nil
 }
 
 // known fills in what is remembered and returns the files that must be read.

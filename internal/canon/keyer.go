@@ -51,7 +51,7 @@ func (c *compiler) keyer(n *node) error {
 // other things than the value, and keep a pointer to it.
 func (c *compiler) foreign(n *node) {
 	c.stateful, c.dynamic, c.copies = true, true, true
-	n.fails = true
+	n.fails, n.foreign = true, true
 }
 
 // marshaler finds the builder for structs that hide fields but can write

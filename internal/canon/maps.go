@@ -105,9 +105,13 @@ func (r *mapReader) start(p unsafe.Pointer) {
 	r.iter.Reset(r.m)
 }
 
-func (r *mapReader) next() bool {
+// next reads the next entry, into new variables if asked to.
+func (r *mapReader) next(fresh bool) bool {
 	if !r.iter.Next() {
 		return false
+	}
+	if fresh {
+		r.key, r.val = reflect.New(r.key.Type()).Elem(), reflect.New(r.val.Type()).Elem()
 	}
 	r.key.SetIterKey(&r.iter)
 	r.val.SetIterValue(&r.iter)
@@ -132,8 +136,9 @@ func anyMap(n, key, elem *node) encodeFunc {
 		r.start(p)
 		dst = AppendMap(dst, r.m.Len())
 		base := len(s.entries)
-		kp, vp := r.key.Addr().UnsafePointer(), r.val.Addr().UnsafePointer()
-		for r.next() && s.err == nil {
+		foreign := key.foreign || elem.foreign // someone may keep a pointer
+		for s.err == nil && r.next(foreign) {
+			kp, vp := r.key.Addr().UnsafePointer(), r.val.Addr().UnsafePointer()
 			start := len(dst)
 			dst = encodeKey(s, key, dst, kp)
 			mid := len(dst)
@@ -143,8 +148,10 @@ func anyMap(n, key, elem *node) encodeFunc {
 		if s.err != nil {
 			s.at(r.index())
 		}
-		r.stop()
-		readers.Put(r)
+		if !foreign {
+			r.stop()
+			readers.Put(r)
+		}
 		return s.sortEntries(dst, base)
 	}
 }
@@ -163,7 +170,7 @@ func (r *mapReader) index() string {
 	if r.key.Kind() == reflect.String {
 		return "[" + strconv.Quote(r.key.String()) + "]"
 	}
-	return "[" + preview(r.key) + "]"
+	return "[" + preview(r.key, nil) + "]"
 }
 
 // prefixOf reads the first eight bytes as a number that orders as they do.

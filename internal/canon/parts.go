@@ -82,7 +82,7 @@ func (w *partsWriter) add(n *node, name string, private bool, p unsafe.Pointer) 
 	w.buf = n.enc(w.state, w.buf[:0], p)
 	part := Part{Name: name, Digest: shortDigest(w.buf), Private: private}
 	if !private {
-		part.Preview = preview(reflect.NewAt(n.typ, p).Elem())
+		part.Preview = preview(reflect.NewAt(n.typ, p).Elem(), n.ignored)
 	}
 	w.parts = append(w.parts, part)
 	if w.state.err != nil && name != "" {

@@ -127,18 +127,18 @@ func TestPartsOfWholeValues(t *testing.T) {
 func TestPreviewIsShortAndPrintable(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		v := rapid.SliceOf(rapid.String()).Draw(r, "v")
-		got := preview(reflect.ValueOf(v))
+		got := preview(reflect.ValueOf(v), nil)
 		if n := utf8.RuneCountInString(got); n > maxPreview || !utf8.ValidString(got) {
 			r.Fatalf("%d characters: %q", n, got)
 		}
 	})
 	for _, v := range values {
-		p := preview(reflect.ValueOf(v.v))
+		p := preview(reflect.ValueOf(v.v), nil)
 		if p == "" || utf8.RuneCountInString(p) > maxPreview || !utf8.ValidString(p) {
 			t.Errorf("%s: preview %q", v.name, p)
 		}
 	}
-	if got := preview(reflect.ValueOf("a\x00\xff\n" + strings.Repeat("é", 100))); strings.ContainsFunc(got, func(r rune) bool { return r < ' ' }) {
+	if got := preview(reflect.ValueOf("a\x00\xff\n"+strings.Repeat("é", 100)), nil); strings.ContainsFunc(got, func(r rune) bool { return r < ' ' }) {
 		t.Errorf("control characters in %q", got)
 	}
 }
@@ -180,5 +180,31 @@ func TestParsePartsIsBounded(t *testing.T) {
 	b := []byte{0x82, 0x01, 0x9a, 0x3f, 0xff, 0xff, 0xff, 0x84}
 	if n := testing.AllocsPerRun(10, func() { ParseParts(b) }); n > 4 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestPreviewsHideWhatDoesNotCount: neither ignored fields nor the insides of
+// types that speak for themselves are shown.
+func TestPreviewsHideWhatDoesNotCount(t *testing.T) {
+	type account struct{ Name, Token string }
+	type input struct {
+		List   []account
+		ByName map[string]*account
+		Keyed  Inner
+		Any    any
+	}
+	e, err := Compile(reflect.TypeFor[input](), Options{Ignore: []string{"List.Token", "ByName.Token"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := account{"n", "canary"}
+	in := input{
+		List: []account{a}, ByName: map[string]*account{"k": &a}, Keyed: Inner{4711},
+		Any: []any{mustURL("https://u:canary@h/"), query{Token: "canary", Trace: "canary"}},
+	}
+	for _, p := range parts(t, e, &in) {
+		if strings.Contains(p.Preview, "canary") || strings.Contains(p.Preview, "4711") {
+			t.Errorf("%s: %s", p.Name, p.Preview)
+		}
 	}
 }

@@ -20,11 +20,13 @@ var (
 // maxPreview is the length of a preview in characters.
 const maxPreview = 80
 
-// preview shows v to people. It calls no method of a type that is not ours or
-// the standard library's, and looks no further than it can show.
-func preview(v reflect.Value) string {
+// preview shows v to people, without ignored and private fields. Of types that
+// are not encoded by their structure it shows the name, since what counts of
+// them is theirs to say. It calls methods of the standard library only, and
+// looks no further than it can show.
+func preview(v reflect.Value, ignored *ignoreTree) string {
 	var w previewer
-	w.value(v, 0)
+	w.value(v, ignored, 0)
 	return printable(w.String())
 }
 
@@ -54,7 +56,7 @@ type previewer struct{ strings.Builder }
 // full says that more would not be shown.
 func (w *previewer) full() bool { return w.Len() > maxPreview*utf8.UTFMax }
 
-func (w *previewer) value(v reflect.Value, depth int) {
+func (w *previewer) value(v reflect.Value, ignored *ignoreTree, depth int) {
 	if w.full() || depth > 8 {
 		w.WriteString("…")
 		return
@@ -76,20 +78,24 @@ func (w *previewer) value(v reflect.Value, depth int) {
 	case reflect.String:
 		w.text(v.String())
 	case reflect.Slice, reflect.Array:
-		w.list(v, depth)
+		w.list(v, ignored, depth)
 	case reflect.Map:
-		w.mapping(v, depth)
+		w.mapping(v)
 	case reflect.Struct:
-		w.structure(v, depth)
+		w.structure(v, ignored, depth)
 	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			w.WriteString("nil")
-			return
-		}
-		w.value(v.Elem(), depth+1)
+		w.referent(v, ignored, depth)
 	default:
 		w.WriteString(v.Type().String())
 	}
+}
+
+func (w *previewer) referent(v reflect.Value, ignored *ignoreTree, depth int) {
+	if v.IsNil() {
+		w.WriteString("nil")
+		return
+	}
+	w.value(v.Elem(), ignored, depth+1)
 }
 
 // named shows the types that have a form of their own.
@@ -113,10 +119,14 @@ func (w *previewer) named(v reflect.Value) bool {
 }
 
 // standard shows the other types of the standard library that the encoder
-// knows by their String method.
+// knows by their String method, and other types without structure by name.
 func (w *previewer) standard(v reflect.Value) bool {
-	if wellKnown[v.Type()] == nil {
+	if special(v.Type()) == nil {
 		return false
+	}
+	if wellKnown[v.Type()] == nil {
+		w.WriteString(v.Type().String())
+		return true
 	}
 	p := reflect.New(v.Type())
 	p.Elem().Set(v)
@@ -135,7 +145,7 @@ func (w *previewer) text(s string) {
 	w.WriteString(strconv.Quote(s))
 }
 
-func (w *previewer) list(v reflect.Value, depth int) {
+func (w *previewer) list(v reflect.Value, ignored *ignoreTree, depth int) {
 	switch {
 	case v.Kind() == reflect.Slice && v.IsNil():
 		w.WriteString("nil")
@@ -147,14 +157,14 @@ func (w *previewer) list(v reflect.Value, depth int) {
 			if i > 0 {
 				w.WriteByte(' ')
 			}
-			w.value(v.Index(i), depth+1)
+			w.value(v.Index(i), ignored, depth+1)
 		}
 		w.WriteByte(']')
 	}
 }
 
 // mapping shows the number of entries: their order is random.
-func (w *previewer) mapping(v reflect.Value, _ int) {
+func (w *previewer) mapping(v reflect.Value) {
 	if v.IsNil() {
 		w.WriteString("nil")
 		return
@@ -163,14 +173,14 @@ func (w *previewer) mapping(v reflect.Value, _ int) {
 }
 
 // structure shows the fields that count and are not private.
-func (w *previewer) structure(v reflect.Value, depth int) {
+func (w *previewer) structure(v reflect.Value, ignored *ignoreTree, depth int) {
 	t := v.Type()
 	w.WriteByte('{')
 	first := true
 	for i := 0; i < t.NumField() && !w.full(); i++ {
 		f := t.Field(i)
 		tag, _ := parseTag(t, f, "")
-		if tag.ignore || !f.IsExported() {
+		if tag.ignore || ignored.whole(f.Name) || !f.IsExported() {
 			continue
 		}
 		if !first {
@@ -182,7 +192,7 @@ func (w *previewer) structure(v reflect.Value, depth int) {
 			w.WriteString("(private)")
 			continue
 		}
-		w.value(v.Field(i), depth+1)
+		w.value(v.Field(i), ignored.below(f.Name), depth+1)
 	}
 	w.WriteByte('}')
 }

@@ -166,6 +166,7 @@ func (c *compiler) array(n *node, ignored *ignoreTree, path string) error {
 		return err
 	}
 	n.fails = n.fails || elem.fails
+	n.foreign = elem.foreign
 	length := n.typ.Len()
 	if isByte(elem) {
 		n.enc = func(_ *state, dst []byte, p unsafe.Pointer) []byte {

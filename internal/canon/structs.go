@@ -57,6 +57,7 @@ func finishStruct(n *node, fields []structField) {
 		f := &fields[i]
 		f.op, f.enc, f.fails = f.node.op, f.node.encoder(), f.node.fails
 		n.fails = n.fails || f.fails
+		n.foreign = n.foreign || f.node.foreign
 	}
 	n.parts = structParts(fields)
 	if len(fields) == 0 {

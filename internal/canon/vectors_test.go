@@ -361,3 +361,27 @@ func TestAppendAnyDirect(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyersMayKeepTheirReceiver: no later encoding changes what it points to.
+func TestKeyersMayKeepTheirReceiver(t *testing.T) {
+	kept = nil
+	in := map[string]keeper{"a": {1}, "b": {2}, "c": {3}}
+	encode(t, in)
+	encode(t, [2]keeper{{4}, {5}})
+	got := map[int]bool{}
+	for _, k := range kept {
+		got[k.ID] = true
+	}
+	if len(kept) != 5 || len(got) != 5 {
+		t.Errorf("receivers hold %v", got)
+	}
+}
+
+var kept []*keeper
+
+type keeper struct{ ID int }
+
+func (k *keeper) CacheKey() (any, error) {
+	kept = append(kept, k)
+	return k.ID, nil
+}
