@@ -51,9 +51,16 @@ func (v *values[Out]) engineCodec() engine.Codec {
 }
 
 // verify holds a stored result against the original: a hit must equal a miss.
+// A codec that knows better what is equal decides.
 func (v *values[Out]) verify(x, back any) error {
 	a, b := x.(*Out), back.(*Out)
-	path, ok := v.equal(unsafe.Pointer(a), unsafe.Pointer(b))
+	var path string
+	var ok bool
+	if c, knows := v.codec.(codec.Comparer[Out]); knows {
+		ok = c.Equal(*a, *b)
+	} else {
+		path, ok = v.equal(unsafe.Pointer(a), unsafe.Pointer(b))
+	}
 	if ok {
 		return nil
 	}
@@ -66,6 +73,10 @@ func (v *values[Out]) copy(x any) (any, error) {
 	p := x.(*Out)
 	if v.shared {
 		return p, nil
+	}
+	if c, knows := v.codec.(codec.Cloner[Out]); knows {
+		out := c.Clone(*p)
+		return &out, nil
 	}
 	if v.clone != nil {
 		out := new(Out)
