@@ -16,6 +16,23 @@ func (f *Func[In, Out]) manifest(ctx context.Context, s *settings, in In) []byte
 	return canon.AppendParts(nil, parts)
 }
 
+// conceal keys the digests of private parts: a plain digest of a short secret
+// could be found by trying all secrets. Without the cache's secret no digest
+// is told at all.
+func (f *Func[In, Out]) conceal(ctx context.Context, parts []canon.Part) {
+	for i := range parts {
+		p := &parts[i]
+		if !p.Private {
+			continue
+		}
+		sum, err := f.cache.engine.Private(ctx, "part "+p.Name, string(p.Digest[:]))
+		p.Digest = [8]byte(sum[:8])
+		if err != nil {
+			p.Digest = [8]byte{}
+		}
+	}
+}
+
 func (f *Func[In, Out]) parts(ctx context.Context, s *settings, in In) ([]canon.Part, error) {
 	parts := f.codeParts()
 	parts = append(parts, f.scopeParts(ctx, s)...)
@@ -24,6 +41,7 @@ func (f *Func[In, Out]) parts(ctx context.Context, s *settings, in In) ([]canon.
 		p.Name = join("input", p.Name)
 		parts = append(parts, p)
 	}
+	f.conceal(ctx, parts)
 	return parts, err
 }
 

@@ -77,7 +77,6 @@ var confined = map[string]string{
 	"github.com/jackc/pgx":          "store/pgstore",
 	"github.com/klauspost/compress": "internal/envelope",
 	"google.golang.org/protobuf":    "codec",
-	"golang.org/x/tools":            "codeversion",
 }
 
 // testLibraries have no business in a program.
