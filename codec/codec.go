@@ -71,6 +71,7 @@ type Error struct {
 	Reason string       // what is wrong and what to do about it
 }
 
+// Error says what cannot be stored, where in the value, and what to do.
 func (e *Error) Error() string {
 	at := e.Type.String()
 	if e.Path != "" {

@@ -14,7 +14,11 @@ import (
 // Receivers may be values or pointers; a nil pointer is null without a call.
 // The method must not modify the value. A type that merely embeds a CacheKeyer
 // is encoded by its fields, of which that is one.
-type CacheKeyer interface{ CacheKey() (any, error) }
+type CacheKeyer interface {
+	// CacheKey returns what counts of the receiver. Its error makes the call
+	// run uncached.
+	CacheKey() (any, error)
+}
 
 var (
 	keyerType  = reflect.TypeFor[CacheKeyer]()
