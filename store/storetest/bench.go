@@ -79,6 +79,7 @@ func benchGetHit(b *testing.B, s store.Store) {
 
 func benchGetParallel(b *testing.B, s store.Store) {
 	ctx := context.Background()
+	b.ResetTimer() // b.Loop does so by itself; RunParallel counts the filling
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			l, err := s.Get(ctx, benchKey(rand.Uint64N(benchEntries)))
