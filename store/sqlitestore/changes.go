@@ -70,8 +70,8 @@ func (s *Store) keyChanges(c *conn, since int64) (out []store.KeyChange, err err
 		}
 		if set := r.ColumnInt64(2); set != 0 {
 			ls, err := s.setByID(c, set)
-			if err != nil || ls == nil {
-				return errDamaged
+			if err != nil {
+				return err
 			}
 			if k.Labels, err = ls.labels(r.ColumnRawBlob(4), r.ColumnRawBlob(5)); err != nil {
 				return err

@@ -159,8 +159,8 @@ func (tx *txn) update(h held, c store.Change) error {
 	}
 	if c.Policy != nil {
 		ls, err := querySet(tx.conn, h.set)
-		if err != nil || ls == nil {
-			return errDamaged
+		if err != nil {
+			return err
 		}
 		ls.policy = *c.Policy
 		if h.set, err = tx.set(*ls); err != nil {

@@ -74,7 +74,7 @@ func (c *conn) configure(o *Options) error {
 		sync = "FULL"
 	}
 	return c.script("PRAGMA synchronous = " + sync + "; PRAGMA wal_autocheckpoint = 10000; PRAGMA temp_store = MEMORY;" +
-		"PRAGMA journal_size_limit = 67108864; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096;")
+		"PRAGMA journal_size_limit = 67108864; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192;")
 }
 
 // script runs statements that return nothing.

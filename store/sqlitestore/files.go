@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -37,6 +38,17 @@ const tempDir = "tmp"
 func (f *files) path(hash []byte) string {
 	name := hex.EncodeToString(hash)
 	return filepath.Join(f.dir, name[:2], name[2:])
+}
+
+// stage is files.stage on an open store. It must not hold the store open for
+// longer: a method that enters twice would wait for a Close that waits for it.
+func (s *Store) stage(ctx context.Context, value []byte) (*staged, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	st, err := s.files.stage(value)
+	return st, s.fail(ctx, "put", err)
 }
 
 // stage writes value. It is written again even if a file with its content

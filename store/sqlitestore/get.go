@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"bytes"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -14,28 +13,25 @@ import (
 // getSQL is all of a Get. The join returns the sequence number of the same
 // snapshot, with or without a row of entries. The key is compared in Go: to
 // bind it would cost an allocation in SQLite's memory. ColumnX are its columns.
-const getSQL = `SELECT m.seq, e.key, e.value, e.set_id, e.begun, e.created, e.expires, e.dead, e.grace, e.cost, e.size,
-	e.fence, e.id, e.ntags, e.entry, e.tags, e.file
+const getSQL = `SELECT m.seq, e.key, e.value, e.id, e.set_id, e.begun, e.created, e.expires, e.grace, e.cost, e.size,
+	e.fence, e.entry, e.tags
 	FROM meta m LEFT JOIN entries e ON e.prefix = ? AND e.present = 1 WHERE m.one = 1`
 
 const (
 	colSeq = iota
 	colKey
 	colValue
+	colID
 	colSet
 	colBegun
 	colCreated
 	colExpires
-	colDead
 	colGrace
 	colCost
 	colSize
 	colFence
-	colID
-	colNTags
 	colEntry
 	colTags
-	colFile
 )
 
 // Get reads the entry under key with one prepared statement, and copies its
@@ -106,13 +102,14 @@ func (s *Store) get(c *conn, key store.Key, l *store.Lookup) (file []byte, err e
 // scan reads the current row.
 func (s *Store) scan(c *conn, st row, l *store.Lookup) (file []byte, err error) {
 	now := l.Now.UnixNano()
-	if dead := st.ColumnInt64(colDead); dead > 0 && now >= dead {
+	expires, grace := st.ColumnInt64(colExpires), time.Duration(st.ColumnInt64(colGrace))
+	if expires > 0 && now >= after(expires, grace) {
 		return nil, nil
 	}
 	r := &l.Record
 	set, err := s.setByID(c, st.ColumnInt64(colSet))
-	if err != nil || set == nil {
-		return nil, errors.Join(err, errDamaged)
+	if err != nil {
+		return nil, err
 	}
 	r.Labels = store.Labels{
 		Kind: set.kind, Collection: set.collection, Function: set.function, Dataset: set.dataset, Version: set.version,
@@ -120,23 +117,22 @@ func (s *Store) scan(c *conn, st row, l *store.Lookup) (file []byte, err error) 
 	r.Policy = set.policy
 	r.Begun = uint64(st.ColumnInt64(colBegun))
 	r.Created = time.Unix(0, st.ColumnInt64(colCreated))
-	r.Expires = asTime(st.ColumnInt64(colExpires))
-	r.Grace = time.Duration(st.ColumnInt64(colGrace))
+	r.Expires = asTime(expires)
+	r.Grace = grace
 	r.Cost = time.Duration(st.ColumnInt64(colCost))
 	r.Size = st.ColumnInt64(colSize)
 	r.Fence = uint64(st.ColumnInt64(colFence))
 	r.Labels.Entry = string(st.ColumnRawBlob(colEntry))
-	if st.ColumnInt64(colNTags) > 0 {
-		if r.Labels.Tags, err = decodeTags(st.ColumnRawBlob(colTags)); err != nil {
-			return nil, err
-		}
+	if r.Labels.Tags, err = decodeTags(st.ColumnRawBlob(colTags)); err != nil {
+		return nil, err
 	}
-	s.uses.note(st.ColumnInt64(colID), now)
+	id := st.ColumnInt64(colID)
+	s.uses.note(id, now)
 	value := st.ColumnRawBlob(colValue)
 	if int64(len(value)) != r.Size {
-		file = bytes.Clone(st.ColumnRawBlob(colFile))
+		_, err = c.one("SELECT file FROM entries WHERE id = ?", func(r row) error { file = r.ColumnBlob(0, nil); return nil }, id)
 		l.Damaged = len(file) == 0
-		return file, nil
+		return file, err
 	}
 	r.Value = append(make([]byte, 0, len(value)), value...)
 	l.Found = true

@@ -80,8 +80,8 @@ func (s *Store) listed(c *conn, r row, manifest bool) (store.Record, error) {
 		return rec, fmt.Errorf("%w: key of an entry", errDamaged)
 	}
 	ls, err := s.setByID(c, r.ColumnInt64(1))
-	if err != nil || ls == nil {
-		return rec, errDamaged
+	if err != nil {
+		return rec, err
 	}
 	rec.Policy = ls.policy
 	if rec.Labels, err = ls.labels(r.ColumnRawBlob(9), r.ColumnRawBlob(10)); err != nil {

@@ -102,8 +102,7 @@ func (tx *txn) label(l store.Label) (int64, error) {
 	return id, err
 }
 
-// setByID resolves a number that a row holds. It returns nil where a sweep
-// deleted the set, and so the row, in between.
+// setByID resolves a number that a row holds.
 func (s *Store) setByID(c *conn, id int64) (*labelSet, error) {
 	n := s.names
 	n.mu.RLock()
@@ -113,7 +112,7 @@ func (s *Store) setByID(c *conn, id int64) (*labelSet, error) {
 		return ls, nil
 	}
 	ls, err := querySet(c, id)
-	if err != nil || ls == nil {
+	if err != nil {
 		return nil, err
 	}
 	n.mu.Lock()
@@ -128,7 +127,7 @@ func (s *Store) setByID(c *conn, id int64) (*labelSet, error) {
 // querySet is setByID without the memory: for use inside a transaction, whose
 // sets may never be committed.
 func querySet(c *conn, id int64) (ls *labelSet, err error) {
-	_, err = c.one("SELECT kind, policy, collection, function, dataset, version FROM sets WHERE id = ?", func(r row) error {
+	found, err := c.one("SELECT kind, policy, collection, function, dataset, version FROM sets WHERE id = ?", func(r row) error {
 		kind, policy := r.ColumnInt64(0), r.ColumnInt64(1)
 		if kind>>8 != 0 || policy>>8 != 0 {
 			return fmt.Errorf("%w: label set %d", errDamaged, id)
@@ -140,6 +139,9 @@ func querySet(c *conn, id int64) (ls *labelSet, err error) {
 		}
 		return nil
 	}, id)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no label set %d", errDamaged, id)
+	}
 	return ls, err
 }
 

@@ -20,13 +20,9 @@ func (s *Store) Put(ctx context.Context, rec *store.Record, mode store.PutMode) 
 	}
 	var staged *staged
 	if len(rec.Value) >= s.o.InlineBelow {
-		if err := s.enter(ctx); err != nil {
-			return store.Stamp{}, err
-		}
-		defer s.leave()
 		var err error
-		if staged, err = s.files.stage(rec.Value); err != nil {
-			return store.Stamp{}, s.fail(ctx, "put", err)
+		if staged, err = s.stage(ctx, rec.Value); err != nil {
+			return store.Stamp{}, err
 		}
 		defer staged.discard()
 	}
