@@ -68,14 +68,16 @@ func onBoth(t *testing.T, test func(t *testing.T, c *reprise.Cache)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, open(t, file(t))) })
 }
 
-// inEach runs a test in each residency on each store.
+var residencies = []reprise.Residency{reprise.Hybrid, reprise.Transient, reprise.Ephemeral}
+
+// inEach runs a test in each residency on each store, in a cache of its own.
 func inEach(t *testing.T, test func(t *testing.T, c *reprise.Cache, r reprise.Residency)) {
 	t.Helper()
-	onBoth(t, func(t *testing.T, c *reprise.Cache) {
-		for _, r := range []reprise.Residency{reprise.Hybrid, reprise.Transient, reprise.Ephemeral} {
-			t.Run(r.String(), func(t *testing.T) { test(t, c, r) })
-		}
-	})
+	for _, r := range residencies {
+		t.Run(r.String(), func(t *testing.T) {
+			onBoth(t, func(t *testing.T, c *reprise.Cache) { test(t, c, r) })
+		})
+	}
 }
 
 // runs notes the inputs for which a function ran. It is safe for concurrent
