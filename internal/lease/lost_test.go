@@ -153,9 +153,9 @@ func TestRenewalsThatFailAreTriedAgainInTime(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := &wire{to: fresh()}
-					n := 0
+					some := twoOfThree()
 					w.fate = func(ctx context.Context, o op, deliver func(context.Context) error) error {
-						if n++; o == renew && n%3 != 0 { // two of three
+						if o == renew && some() {
 							return fail(ctx, deliver)
 						}
 						return deliver(ctx)
@@ -227,7 +227,7 @@ func TestLostRepliesAreSafe(t *testing.T) {
 				for i := range 200 {
 					synctest.Test(t, func(t *testing.T) {
 						b := fresh()
-						w := &wire{to: b, fate: losesReply(o, first(1+i%2))}
+						w := &wire{to: b, fate: losesReply(o, first(int64(1+i%2)))}
 						c := coordinator(t, w, lease.Options{})
 						l := mustAcquire(t, c, ready(w, key))
 						time.Sleep(ttl)

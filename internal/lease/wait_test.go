@@ -267,9 +267,9 @@ func TestStoreThatFailsAWhileIsWaitedOut(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := fresh()
 			w := &wire{to: b}
-			n := 0
+			some := twoOfThree()
 			w.fate = func(ctx context.Context, _ op, deliver func(context.Context) error) error {
-				if n++; n%3 != 0 {
+				if some() {
 					return errReset
 				}
 				return deliver(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -161,6 +162,13 @@ func losesReply(o op, f func() bool) fate {
 }
 
 // first is true the first n times.
-func first(n int) func() bool {
-	return func() bool { n--; return n >= 0 }
+func first(n int64) func() bool {
+	var asked atomic.Int64
+	return func() bool { return asked.Add(1) <= n }
+}
+
+// twoOfThree is true two times of three.
+func twoOfThree() func() bool {
+	var asked atomic.Int64
+	return func() bool { return asked.Add(1)%3 != 0 }
 }

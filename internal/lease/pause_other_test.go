@@ -1,0 +1,5 @@
+//go:build !unix
+
+package lease_test
+
+func becomePausedChild() bool { return false }
