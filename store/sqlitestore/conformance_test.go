@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/reprise-go/reprise/store"
@@ -149,5 +147,3 @@ func TestConformance(t *testing.T) { storetest.Run(t, harness(0)) }
 func TestConformanceFiles(t *testing.T) { storetest.Run(t, harness(-1)) }
 
 func BenchmarkStore(b *testing.B) { storetest.Bench(b, harness(0)) }
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -57,7 +57,9 @@ func uri(path string) string {
 	if !strings.HasPrefix(p, "/") {
 		p = "/" + p
 	}
-	u := url.URL{Scheme: "file", Path: p, RawQuery: "modeof=" + url.QueryEscape(path)}
+	// SQLite takes a plus sign for itself, not for a space.
+	mode := strings.ReplaceAll(url.QueryEscape(path), "+", "%20")
+	u := url.URL{Scheme: "file", Path: p, RawQuery: "modeof=" + mode}
 	return u.String()
 }
 

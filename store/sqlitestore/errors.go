@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
@@ -33,7 +35,7 @@ func explain(path, doing string, err error) error {
 		return fmt.Errorf("sqlitestore: %s: %w", doing, err)
 	}
 	switch {
-	case errors.Is(err, sqlite3.FULL), isNoSpace(err):
+	case errors.Is(err, sqlite3.FULL), isNoSpace(err), errors.Is(err, sqlite3.IOERR) && diskFull(filepath.Dir(path)):
 		return fmt.Errorf("sqlitestore: %s: %w: free some space for %s (%w)", doing, store.ErrFull, path, err)
 	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB),
 		errors.Is(err, sqlite3.IOERR_SHORT_READ), errors.Is(err, sqlite3.IOERR_CORRUPTFS), errors.Is(err, errDamaged):
@@ -66,4 +68,19 @@ func isPortError(err error) bool {
 
 func isNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+// diskFull tries to write a little into dir. The driver hides why a write
+// failed behind the next thing that works, so this asks the filesystem.
+func diskFull(dir string) bool {
+	f, err := os.CreateTemp(dir, ".reprise-probe-")
+	if err != nil {
+		return isNoSpace(err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, 128<<10))
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return isNoSpace(err)
 }

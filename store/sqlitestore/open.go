@@ -51,7 +51,21 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 		c.close()
 		return nil, explain(path, "open", err)
 	}
+	if err := protectIndex(path); err != nil {
+		s.Close()
+		return nil, explain(path, "open", err)
+	}
 	return s, nil
+}
+
+// protectIndex gives the index of the log the mode of the other files. The
+// driver does so for the log itself only; the index holds page numbers.
+func protectIndex(path string) error {
+	err := os.Chmod(path+"-shm", 0o600)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) { // another user's, who shares with us
+		return nil
+	}
+	return err
 }
 
 // prepareFiles creates the directory and an empty file for SQLite to fill, and
@@ -119,12 +133,6 @@ func dialReady(ctx context.Context, path string, o *Options) (*conn, error) {
 		return nil, err
 	}
 	c.db.SetInterrupt(context.Background())
-	// The log has the database's mode; the index of the log has not, and
-	// holds page numbers only.
-	if err := os.Chmod(path+"-shm", 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-		c.close()
-		return nil, err
-	}
 	return c, nil
 }
 
