@@ -57,17 +57,36 @@ func (r *recency[V]) remove(n *node[V]) {
 // nil where there is none. A use at the same moment either comes first, and
 // saves the node, or finds it dead.
 func (r *recency[V]) evict() *node[V] {
-	for len(r.heap) > 0 {
+	for moves := 0; len(r.heap) > 0; {
 		n := r.heap[0]
-		if stamp := n.stamp.Load(); stamp != n.placed {
+		switch stamp := n.stamp.Load(); {
+		case stamp != n.placed && moves < len(r.heap)/rebuildShare:
 			n.placed = stamp
 			r.down(0)
-		} else if n.stamp.CompareAndSwap(stamp, dead) {
+			moves++
+		case stamp != n.placed:
+			r.rebuild()
+			moves = 0
+		case n.stamp.CompareAndSwap(stamp, dead):
 			r.remove(n)
 			return n
 		}
 	}
 	return nil
+}
+
+// rebuildShare: where one eviction finds more than one in so many out of
+// place, it is cheaper to place all of them at once.
+const rebuildShare = 16
+
+// rebuild places all nodes by their present stamps.
+func (r *recency[V]) rebuild() {
+	for _, n := range r.heap {
+		n.placed = n.stamp.Load()
+	}
+	for at := (len(r.heap) - 2) / fanout; at >= 0; at-- {
+		r.down(at)
+	}
 }
 
 func (r *recency[V]) put(at int, n *node[V]) {
