@@ -132,7 +132,8 @@ func (c *Cache) register(id identity, code uintptr, fn *engine.Function) error {
 		c.functions[id] = r
 	}
 	if r.code != code {
-		return refuse(true, "wrap %s: another function has this name and this version already, and the two would share results; give one of them another Name or Version", id.name)
+		return wrapped("wrap", id.name, nil,
+			errors.New("another function has this name and this version already, and the two would share results; give one of them another Name or Version"))
 	}
 	r.fns = append(r.fns, fn)
 	return nil

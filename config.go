@@ -1,10 +1,11 @@
 package reprise
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -83,11 +84,14 @@ func (c *Config) complete() (Config, error) {
 	o.StoreTimeout = orDefault(o.StoreTimeout, defaultStoreTimeout)
 	o.CloseTimeout = orDefault(o.CloseTimeout, defaultCloseTimeout)
 	o.CoherenceInterval = orDefault(o.CoherenceInterval, defaultCoherence)
-	return o, o.check()
+	if err := o.check(); err != nil {
+		return o, fmt.Errorf("reprise: %w", err)
+	}
+	return o, nil
 }
 
 func (c *Config) check() error {
-	return errors.Join(
+	return together(
 		refuse(*c.Mode > WriteOnly, "Config.Mode: %d is no mode", *c.Mode),
 		refuse(c.OnStoreError > FailClosed, "Config.OnStoreError: %d is neither FailOpen nor FailClosed", c.OnStoreError),
 		refuse(c.StoreTimeout < 0, "Config.StoreTimeout: %v is negative; use 0 for the default", c.StoreTimeout),
@@ -106,10 +110,36 @@ func orDefault(d, def time.Duration) time.Duration {
 	return d
 }
 
-// refuse is an error where bad holds.
+// refuse is an error where bad holds. Whoever returns it to a caller says what
+// was refused.
 func refuse(bad bool, format string, args ...any) error {
 	if !bad {
 		return nil
 	}
-	return fmt.Errorf("reprise: "+format, args...)
+	return fmt.Errorf(format, args...)
 }
+
+// problems are several errors in one line.
+type problems []error
+
+// together is nil where all of errs are.
+func together(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return problems(errs)
+}
+
+func (p problems) Error() string {
+	texts := make([]string, len(p))
+	for i, err := range p {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (p problems) Unwrap() []error { return p }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -54,6 +55,9 @@ func (p Policy) String() string { return nameOf(p, "default", "persist", "evict"
 // ExecutionStore opens the execution store of a name, which comes into being
 // with its first value.
 func (c *Cache) ExecutionStore(name string, o *ExecutionStoreOptions) (*ExecutionStore, error) {
+	if name == "" {
+		return nil, errors.New("reprise: execution store: the name is empty")
+	}
 	s := &ExecutionStore{cache: c, name: name}
 	if o != nil {
 		s.opts = *o
@@ -64,10 +68,10 @@ func (c *Cache) ExecutionStore(name string, o *ExecutionStoreOptions) (*Executio
 	if s.opts.Policy == DefaultPolicy {
 		s.opts.Policy = Persist
 	}
-	return s, errors.Join(
-		refuse(name == "", "execution store: the name is empty"),
-		refuse(s.opts.Policy > Evict, "execution store %s: Policy %d is none of Persist, Evict", name, s.opts.Policy),
-	)
+	if s.opts.Policy > Evict {
+		return nil, fmt.Errorf("reprise: execution store %s: Policy %d is none of Persist, Evict", name, s.opts.Policy)
+	}
+	return s, nil
 }
 
 // SetOptions say how long a value is kept. Nil and the zero value keep it for
@@ -84,7 +88,7 @@ func (s *ExecutionStore) Set(ctx context.Context, key string, v any, o *SetOptio
 		o = &SetOptions{}
 	}
 	pol, err := s.policy(o.Policy)
-	if err = errors.Join(err, refuse(o.TTL < 0, "TTL: %v is negative", o.TTL)); err != nil {
+	if err = together(err, refuse(o.TTL < 0, "TTL: %v is negative", o.TTL)); err != nil {
 		return s.wrap("set", key, err)
 	}
 	b, err := encodeAny(v)

@@ -2,7 +2,6 @@ package reprise
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -130,7 +129,7 @@ func (o *Options[In, Out]) complete() (Options[In, Out], error) {
 }
 
 func (o *Options[In, Out]) check() error {
-	return errors.Join(
+	return together(
 		o.checkDurations(),
 		refuse(o.Residency > Ephemeral, "option Residency: %d is none of Hybrid, Transient, Ephemeral", o.Residency),
 		refuse(o.Scope&^allScopes != 0, "option Scope: %#x has bits that are no scope", uint8(o.Scope)),
@@ -150,7 +149,7 @@ func (o *Options[In, Out]) checkDurations() error {
 	negative := func(name string, d time.Duration) error {
 		return refuse(d < 0, "option %s: %v is negative; use 0 for the default", name, d)
 	}
-	return errors.Join(
+	return together(
 		negative("TTL", o.TTL), negative("Jitter", o.Jitter), negative("RefreshAfter", o.RefreshAfter),
 		negative("StaleOnError", o.StaleOnError), negative("LeaseTTL", o.LeaseTTL), negative("MaxRun", o.MaxRun),
 		refuse(o.Jitter > 0 && o.TTL == 0 && o.TTLFunc == nil, "option Jitter: %v needs a TTL to take it from", o.Jitter),

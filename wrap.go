@@ -44,17 +44,16 @@ func MustWrap[In, Out any](c *Cache, fn func(context.Context, In) (Out, error), 
 }
 
 func build[In, Out any](c *Cache, fn func(context.Context, In) (Out, error), o *Options[In, Out]) (*Func[In, Out], error) {
-	if c == nil || fn == nil {
-		return nil, refuse(true, "wrap: the %s is nil", map[bool]string{true: "cache", false: "function"}[c == nil])
+	if err := together(refuse(c == nil, "the cache is nil"), refuse(fn == nil, "the function is nil")); err != nil {
+		return nil, fmt.Errorf("reprise: wrap: %w", err)
 	}
 	opts, err := o.complete()
-	if err != nil {
-		return nil, fmt.Errorf("reprise: wrap %s: %w", opts.Name, err)
-	}
 	if opts.Name == "" {
-		if opts.Name, err = functionName(fn); err != nil {
-			return nil, err
-		}
+		name, unnamed := functionName(fn)
+		opts.Name, err = name, together(err, unnamed)
+	}
+	if err != nil {
+		return nil, wrapped("wrap", opts.Name, nil, err)
 	}
 	f := &Func[In, Out]{cache: c, call: fn, opts: opts, values: newValues(opts.Codec, opts.Shared)}
 	f.opts.Params.Func, f.opts.Params.Name = fn, opts.Name
