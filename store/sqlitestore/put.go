@@ -15,20 +15,27 @@ const maxSideBytes = 16 << 20
 // Put stores rec. A value that goes to a file is written before the
 // transaction begins and gets its name inside of it.
 func (s *Store) Put(ctx context.Context, rec *store.Record, mode store.PutMode) (store.Stamp, error) {
+	return s.putWith(ctx, "put", rec, mode, func(_ *txn, put func() (store.Stamp, error)) (store.Stamp, error) { return put() })
+}
+
+// putWith has f decide, inside the transaction, whether to put.
+func (s *Store) putWith(ctx context.Context, doing string, rec *store.Record, mode store.PutMode,
+	f func(tx *txn, put func() (store.Stamp, error)) (store.Stamp, error),
+) (store.Stamp, error) {
 	if err := s.check(rec, mode); err != nil {
 		return store.Stamp{}, err
 	}
-	var staged *staged
+	var file *staged
 	if len(rec.Value) >= s.o.InlineBelow {
 		var err error
-		if staged, err = s.stage(ctx, rec.Value); err != nil {
+		if file, err = s.stage(ctx, rec.Value); err != nil {
 			return store.Stamp{}, err
 		}
-		defer staged.discard()
+		defer file.discard()
 	}
 	var stamp store.Stamp
-	err := s.write(ctx, "put", func(tx *txn) (err error) {
-		stamp, err = tx.put(rec, mode, staged)
+	err := s.write(ctx, doing, func(tx *txn) (err error) {
+		stamp, err = f(tx, func() (store.Stamp, error) { return tx.put(rec, mode, file) })
 		return err
 	})
 	if err != nil {

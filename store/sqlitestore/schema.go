@@ -101,11 +101,16 @@ CREATE TABLE files (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX files_unused ON files (hash) WHERE refs = 0;
 CREATE TABLE leases (
-	key   BLOB PRIMARY KEY,
-	owner BLOB NOT NULL,
-	fence INTEGER NOT NULL,
-	until INTEGER NOT NULL,
-	state INTEGER NOT NULL
+	key         BLOB PRIMARY KEY,
+	state       INTEGER NOT NULL,
+	fence       INTEGER NOT NULL,
+	until       INTEGER NOT NULL,
+	pub_fence   INTEGER NOT NULL,
+	pub_created INTEGER NOT NULL,
+	pub_expires INTEGER NOT NULL,
+	pub_seq     INTEGER NOT NULL,
+	owner       BLOB NOT NULL,
+	pub_owner   BLOB NOT NULL
 ) WITHOUT ROWID, STRICT;
 `
 

@@ -28,8 +28,10 @@ type Store struct {
 
 	closing sync.RWMutex // held for reading by every method at work
 	closed  bool         // guarded by closing
-	stop    context.CancelFunc
-	sweeper sync.WaitGroup
+
+	life       context.Context // until Close
+	stop       context.CancelFunc
+	background sync.WaitGroup // the sweeper and watches
 }
 
 var _ store.Store = (*Store)(nil)
@@ -50,28 +52,24 @@ func newStore(path string, o Options, w *conn) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
+	s.life, s.stop = context.WithCancel(context.Background())
 	if o.SweepEvery > 0 {
-		s.sweeper.Go(func() { s.sweepEvery(ctx, o.SweepEvery) })
+		s.background.Go(func() { s.sweepEvery(s.life, o.SweepEvery) })
 	}
 	return s, nil
 }
 
-// Close waits for methods under way, writes down which entries were used and
+// Close ends watches, waits for methods under way, writes down which entries were used and
 // closes the database. The last process to do so moves the log into the
 // database, which can take a moment.
 func (s *Store) Close() error {
 	s.stop()
-	s.sweeper.Wait()
 	// Which entries were used is worth one try, not an error.
 	_ = s.flushUses(context.Background())
-	s.closing.Lock()
-	defer s.closing.Unlock()
-	if s.closed {
+	if !s.shut() {
 		return nil
 	}
-	s.closed = true
+	s.background.Wait()
 	err := s.readers.closeAll()
 	if e := s.w.close(); err == nil {
 		err = e
@@ -80,6 +78,16 @@ func (s *Store) Close() error {
 		return explain(s.path, "close", err)
 	}
 	return nil
+}
+
+// shut waits for methods under way and turns others away. It reports whether
+// it was the first to.
+func (s *Store) shut() bool {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	first := !s.closed
+	s.closed = true
+	return first
 }
 
 // now is the store's clock in Unix nanoseconds.
