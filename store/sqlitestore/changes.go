@@ -61,9 +61,11 @@ func labelChanges(c *conn, since int64) (out []store.LabelChange, err error) {
 	return out, err
 }
 
+const changesSQL = `SELECT changed, cleared, set_id, key, entry, tags FROM entries WHERE changed > 0 AND changed > ?
+	ORDER BY changed LIMIT ?`
+
 func (s *Store) keyChanges(c *conn, since int64) (out []store.KeyChange, err error) {
-	err = c.each(`SELECT changed, cleared, set_id, key, entry, tags FROM entries WHERE changed > 0 AND changed > ?
-		ORDER BY changed LIMIT ?`, func(r row) error {
+	err = c.each(changesSQL, func(r row) error {
 		k := store.KeyChange{Seq: uint64(r.ColumnInt64(0)), Gone: r.ColumnInt64(0) == r.ColumnInt64(1)}
 		if copy(k.Key[:], r.ColumnRawBlob(3)) != len(k.Key) {
 			return fmt.Errorf("%w: key of an entry", errDamaged)

@@ -91,13 +91,20 @@ func (tx *txn) dropDead(want, keep int64) (swept, error) {
 	return tx.dropUntil(ids, want, keep)
 }
 
+// hiddenSQL and hiddenTagSQL list entries that a bumped label hides; the first
+// knows the labels of whole sets.
+const (
+	hiddenSQL = `SELECT e.id FROM sets s CROSS JOIN entries e ON e.set_id = s.id AND e.present = 1
+		WHERE e.begun < ` + hiddenSeq + ` LIMIT ?`
+	hiddenTagSQL = `SELECT DISTINCT e.id FROM labels l CROSS JOIN tags t ON t.label = l.id CROSS JOIN entries e ON e.id = t.entry
+		WHERE l.seq > 0 AND e.present = 1 AND e.begun < l.seq LIMIT ?`
+)
+
 // dropHidden drops a page of entries that a bumped label hides.
 func (tx *txn) dropHidden(want, keep int64) (swept, error) {
-	ids, err := tx.ids(`SELECT e.id FROM sets s CROSS JOIN entries e ON e.set_id = s.id AND e.present = 1
-		WHERE e.begun < `+hiddenSeq+` LIMIT ?`, maxPage)
+	ids, err := tx.ids(hiddenSQL, maxPage)
 	if err == nil && len(ids) == 0 {
-		ids, err = tx.ids(`SELECT DISTINCT e.id FROM labels l CROSS JOIN tags t ON t.label = l.id CROSS JOIN entries e ON e.id = t.entry
-			WHERE l.seq > 0 AND e.present = 1 AND e.begun < l.seq LIMIT ?`, maxPage)
+		ids, err = tx.ids(hiddenTagSQL, maxPage)
 	}
 	if err != nil {
 		return swept{}, err

@@ -1,0 +1,70 @@
+package sqlitestore
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/reprise-go/reprise/store"
+)
+
+// TestPlans pins how SQLite answers the statements whose cost must not grow
+// with the number of entries, or must come from the index alone.
+func TestPlans(t *testing.T) {
+	s, err := Open(context.Background(), filepath.Join(t.TempDir(), "reprise.db"), &Options{SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	f, tag := "f", "t"
+	count := func(q store.Query) string {
+		w := selection(&q)
+		w.add(live, int64(0))
+		return countQuery(&q, &w)
+	}
+	list := func(q store.Query) string {
+		w := selection(&q)
+		w.add(live, int64(0))
+		(&position{}).where(q.Order, &w)
+		return listSQL + listFrom + w.String() + orderBy[q.Order] + " LIMIT 10"
+	}
+	for name, c := range map[string]struct {
+		sql        string
+		want, lack []string
+	}{
+		"get":             {getSQL, []string{"SEARCH m", "entries_prefix (prefix=?)"}, []string{"SCAN"}},
+		"bump all":        {countSQL[store.LabelAll], []string{"COVERING INDEX entries_set (set_id=? AND present=? AND begun>?)"}, nil},
+		"bump function":   {countSQL[store.LabelFunction], []string{"sets_function", "COVERING INDEX entries_set (set_id=? AND present=? AND begun>?)"}, []string{"SCAN"}},
+		"bump dataset":    {countSQL[store.LabelDataset], []string{"sets_dataset", "COVERING INDEX entries_set"}, []string{"SCAN"}},
+		"bump tag":        {countSQL[store.LabelTag], []string{"tags_label (label=?)"}, []string{"SCAN"}},
+		"count all":       {count(store.Query{}), []string{"COVERING INDEX entries_set"}, []string{"SCAN e"}},
+		"count function":  {count(store.Query{Function: &f}), []string{"COVERING INDEX entries_set"}, []string{"SCAN"}},
+		"count tag":       {count(store.Query{Tag: &tag}), []string{"tags_label"}, []string{"SCAN e"}},
+		"list by key":     {list(store.Query{}), []string{"entries_prefix (prefix>?)"}, []string{"SCAN e"}},
+		"list a function": {list(store.Query{Function: &f}), []string{"entries_set"}, []string{"SCAN e"}},
+		"hidden":          {hiddenSQL, []string{"COVERING INDEX entries_set (set_id=? AND present=? AND begun<?)"}, nil},
+		"hidden by tag":   {hiddenTagSQL, []string{"labels_seq", "tags_label"}, []string{"SCAN e", "SCAN t"}},
+		"evict":           {evictSQL, []string{"COVERING INDEX entries_set"}, []string{"SCAN e"}},
+		"changes":         {changesSQL, []string{"entries_changed (changed>?)"}, []string{"SCAN", "TEMP B-TREE"}},
+	} {
+		var plan strings.Builder
+		err := s.w.each("EXPLAIN QUERY PLAN "+c.sql, func(r row) error {
+			plan.WriteString(r.ColumnText(3) + "\n")
+			return nil
+		})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(plan.String(), w) {
+				t.Errorf("%s: the plan lacks %q:\n%s", name, w, &plan)
+			}
+		}
+		for _, l := range c.lack {
+			if strings.Contains(plan.String(), l) {
+				t.Errorf("%s: the plan has %q:\n%s", name, l, &plan)
+			}
+		}
+	}
+}
