@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,9 @@ type coherence struct {
 	expiry    *time.Timer
 	nudge     chan struct{}
 	ended     sync.WaitGroup
-	syncMu    sync.Mutex // one look at a time
+	looking   chan struct{} // holds a token during a look: one at a time
+	failures  atomic.Uint64 // looks that the store failed
+	failure   error         // the last of these; guarded by looking
 	hearers   hearers
 }
 
@@ -37,6 +40,7 @@ const idlePolls = 10
 func (c *coherence) init(e *Engine) {
 	c.e = e
 	c.nudge = make(chan struct{}, 1)
+	c.looking = make(chan struct{}, 1)
 }
 
 // touch notes that memory is in use, so that polling goes on.
@@ -59,11 +63,37 @@ func (e *Engine) revive(ctx context.Context) bool {
 	return e.gens.Trusted()
 }
 
+// look waits until nobody else looks. Who waited for a look that the store
+// failed fails with it: a hanging store costs each caller one timeout, not one
+// for everybody who came before.
+func (c *coherence) look(ctx context.Context) error {
+	select {
+	case c.looking <- struct{}{}:
+		return nil
+	default:
+	}
+	before := c.failures.Load()
+	select {
+	case c.looking <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if c.failures.Load() == before {
+		return nil
+	}
+	defer c.looked()
+	return c.failure
+}
+
+func (c *coherence) looked() { <-c.looking }
+
 // sync applies all changes since the last look.
 func (e *Engine) sync(ctx context.Context) error {
 	c := &e.watch
-	c.syncMu.Lock()
-	defer c.syncMu.Unlock()
+	if err := c.look(ctx); err != nil {
+		return err
+	}
+	defer c.looked()
 	since := e.gens.Seq()
 	began := time.Now()
 	var ch store.Changes
@@ -72,6 +102,10 @@ func (e *Engine) sync(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
+		if errors.Is(err, ErrStore) {
+			c.failure = err
+			c.failures.Add(1)
+		}
 		return err
 	}
 	e.apply(ch)
