@@ -11,6 +11,11 @@ import (
 // do serves one call in full.
 func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Out]) error {
 	mode := f.mode(s)
+	if err := f.refused(mode); err != nil {
+		r.Outcome = Failed
+		f.fn.Count(r.Outcome, 0)
+		return wrapped("call", f.opts.Name, nil, err)
+	}
 	if mode == Off {
 		return f.uncached(ctx, in, r, Bypassed, ModeOff, nil)
 	}
@@ -26,7 +31,7 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 			return err
 		}
 	}
-	er, err := f.cache.engine.Do(ctx, &f.fn, c)
+	er, err := f.serve(ctx, c)
 	r.fill(&er, c.Key)
 	if errors.Is(err, ErrStore) {
 		r.Reason, r.Err = StoreError, err
@@ -42,6 +47,28 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 		f.cache.engine.Refresh(ctx, &f.fn, f.plan(s, sc, in))
 	}
 	return wrapped("call", f.opts.Name, &c.Key, err)
+}
+
+// refused says why a call is not served at all.
+func (f *Func[In, Out]) refused(m Mode) error {
+	if f.cache.engine.Closed() {
+		return ErrClosed
+	}
+	return refuse(m > WriteOnly, "WithMode: %d is no mode", m)
+}
+
+// serve passes a call on to the engine, and counts it where the function's
+// panic or Goexit comes back instead of a result.
+func (f *Func[In, Out]) serve(ctx context.Context, c *engine.Call) (engine.Result, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			f.fn.Count(Failed, 0)
+		}
+	}()
+	r, err := f.cache.engine.Do(ctx, &f.fn, c)
+	returned = true
+	return r, err
 }
 
 // remembered answers from memory where it can.
@@ -91,14 +118,23 @@ func (f *Func[In, Out]) unkeyed(ctx context.Context, in In, r *Result[Out], err 
 
 // uncached runs the function for this caller alone.
 func (f *Func[In, Out]) uncached(ctx context.Context, in In, r *Result[Out], o Outcome, why Reason, cause error) error {
-	r.Outcome, r.Reason = o, why
+	if f.opts.MaxRun > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, f.opts.MaxRun, ErrMaxRun)
+		defer cancel()
+	}
+	r.Outcome, r.Reason = Failed, why // unless the function returns a value
 	r.Err = wrapped("call", f.opts.Name, nil, cause)
 	began := time.Now()
+	defer func() {
+		r.Cost = time.Since(began)
+		f.fn.Ran(r.Cost)
+		f.fn.Count(r.Outcome, r.Cost)
+	}()
 	v, err := f.call(ctx, in)
-	r.Value, r.Cost = v, time.Since(began)
-	if err != nil {
-		r.Outcome = Failed
+	r.Value = v
+	if err == nil {
+		r.Outcome = o
 	}
-	f.fn.Count(r.Outcome, r.Cost)
 	return err
 }

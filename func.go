@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"time"
 
 	"github.com/reprise-go/reprise/internal/engine"
 	"github.com/reprise-go/reprise/store"
@@ -64,7 +65,11 @@ func (f *Func[In, Out]) Do(ctx context.Context, in In) (Result[Out], error) {
 // Uncached calls the function itself. The cache is neither read nor written,
 // and identical calls are not joined.
 func (f *Func[In, Out]) Uncached(ctx context.Context, in In) (Out, error) {
-	f.fn.Skip(engine.Bypassed)
+	began := time.Now()
+	defer func() {
+		f.fn.Ran(time.Since(began))
+		f.fn.Skip(engine.Bypassed)
+	}()
 	return f.call(ctx, in)
 }
 
@@ -137,7 +142,8 @@ func (f *Func[In, Out]) ClearAll(ctx context.Context, o *ClearOptions) (int, err
 		label = store.FunctionDatasetLabel(store.KindFunction, f.opts.Collection, f.opts.Name, o.Dataset)
 	}
 	if f.fn.Ephemeral {
-		return f.cache.engine.ClearEphemeral(&f.fn, label)
+		n, err := f.cache.engine.ClearEphemeral(&f.fn, label)
+		return n, wrapped("clear all", f.opts.Name, nil, err)
 	}
 	n, err := f.cache.engine.ClearLabel(ctx, label)
 	return n, wrapped("clear all", f.opts.Name, nil, err)

@@ -10,6 +10,9 @@ import (
 
 // Set files v as the result of c, from now on and over any execution under way.
 func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
+	if e.closed.Load() {
+		return ErrClosed
+	}
 	ttl, keep := f.TTL(v)
 	if !keep {
 		return errors.New("TTLFunc asks not to keep this value")
@@ -26,7 +29,7 @@ func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
 	var s store.Stamp
 	err = e.Act(ctx, func(ctx context.Context) (err error) {
 		s, err = e.store.Put(ctx, rec, store.PutSet)
-		return err
+		return e.learn(err, store.Changes{Keys: []store.KeyChange{{Key: c.Key, Seq: s.Seq}}})
 	})
 	if err != nil {
 		return err
@@ -37,6 +40,9 @@ func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
 
 // Clear hides the result of c and reports whether there was one.
 func (e *Engine) Clear(ctx context.Context, f *Function, c *Call) (bool, error) {
+	if e.closed.Load() {
+		return false, ErrClosed
+	}
 	had := false
 	if f.memory != nil {
 		_, st := f.memory.Peek(c.Memory)
@@ -50,7 +56,7 @@ func (e *Engine) Clear(ctx context.Context, f *Function, c *Call) (bool, error) 
 	var b store.Bumped
 	err := e.Act(ctx, func(ctx context.Context) (err error) {
 		b, err = e.store.Clear(ctx, c.Key)
-		return err
+		return e.learn(err, store.Changes{Keys: []store.KeyChange{{Key: c.Key, Seq: b.Seq}}})
 	})
 	return b.Entries > 0, err
 }
@@ -62,9 +68,19 @@ func (e *Engine) ClearLabel(ctx context.Context, label store.Label) (int, error)
 	var b store.Bumped
 	err := e.Act(ctx, func(ctx context.Context) (err error) {
 		b, err = e.store.Bump(ctx, label)
-		return err
+		return e.learn(err, store.Changes{Labels: []store.LabelChange{{Label: label, Seq: b.Seq}}})
 	})
 	return b.Entries, err
+}
+
+// learn applies what this process itself has changed, so that calls which
+// begin now do not join executions from before even where the store fails
+// before the next look. The look still comes: there may be more to know.
+func (e *Engine) learn(err error, ch store.Changes) error {
+	if err == nil {
+		e.gens.Apply(ch)
+	}
+	return err
 }
 
 // ClearEphemeral hides the ephemeral results that carry label in this process
@@ -87,9 +103,9 @@ func (e *Engine) Purge(ctx context.Context, q store.Query) {
 }
 
 // Act changes the store at somebody's explicit wish, so it asks even a store
-// that calls leave in peace, with no deadline but the caller's; and it makes this process's
-// memory follow before it returns. Where that cannot be made sure, memory is
-// not trusted until a later look succeeds.
+// that calls leave in peace, with no deadline but the caller's; and it makes
+// this process's memory follow before it returns. Where that cannot be made
+// sure, memory is not trusted until a later look succeeds.
 func (e *Engine) Act(ctx context.Context, op func(context.Context) error) error {
 	if e.closed.Load() {
 		return ErrClosed

@@ -53,7 +53,7 @@ type Engine struct {
 
 // Errors of the engine; the façade exports them.
 var (
-	ErrClosed = errors.New("closed")
+	ErrClosed = flight.ErrClosed
 	ErrMaxRun = errors.New("execution exceeded MaxRun")
 	ErrStore  = errors.New("store unavailable")
 	// ErrLeaseLost is the cause with which an execution's context is cancelled
@@ -86,6 +86,9 @@ func New(cfg Config) (*Engine, error) {
 	e.watch.init(e)
 	return e, nil
 }
+
+// Closed reports whether Close was called.
+func (e *Engine) Closed() bool { return e.closed.Load() }
 
 // Leases reports whether the store can serialize across processes.
 func (e *Engine) Leases() bool { return e.leases != nil }

@@ -16,20 +16,22 @@ func (e *Engine) execute(ctx context.Context, f *Function, c *Call, a *attempt) 
 }
 
 // run calls the function under its time limit.
-func (e *Engine) run(ctx context.Context, f *Function, c *Call) (any, time.Duration, error) {
+func (e *Engine) run(ctx context.Context, f *Function, c *Call) (v any, cost time.Duration, err error) {
 	if f.MaxRun > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, f.MaxRun, ErrMaxRun)
 		defer cancel()
 	}
 	began := e.clock.Now()
-	v, err := c.Work.Run(ctx)
-	cost := time.Duration(e.clock.Now() - began)
-	f.Counters.ran(cost)
+	defer func() { // also when the function panics
+		cost = time.Duration(e.clock.Now() - began)
+		f.Counters.ran(cost)
+	}()
+	v, err = c.Work.Run(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = because(err, context.Cause(ctx))
 	}
-	return v, cost, err
+	return v, 0, err
 }
 
 // failed gives the stale value that may stand in for a failure, or the
@@ -37,7 +39,7 @@ func (e *Engine) run(ctx context.Context, f *Function, c *Call) (any, time.Durat
 func (e *Engine) failed(f *Function, c *Call, a *attempt, err error) *Result {
 	if s := a.stale; s != nil && e.mayStandIn(f, s) {
 		r := e.result(s, HitStale, TierStore)
-		r.Reason, r.Err = FunctionFailed, err
+		r.Reason, r.Err, r.asOf = FunctionFailed, err, a.begun
 		return r
 	}
 	if f.ErrorTTL != nil && f.memory != nil && c.Mode.writes() {

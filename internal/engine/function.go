@@ -77,6 +77,10 @@ const (
 func (m Mode) reads() bool  { return m == Use || m == ReadOnly }
 func (m Mode) writes() bool { return m == Use || m == Refresh || m == WriteOnly }
 
+// overwrites holds where a valid value may be there already, which others
+// remember.
+func (m Mode) overwrites() bool { return m.writes() && !m.reads() }
+
 // Entry is a result in the memory tier. Value is never handed out unless it is
 // immutable or shared by choice; callers get copies.
 type Entry struct {
@@ -87,6 +91,7 @@ type Entry struct {
 	Expires time.Time // in the store's clock; zero: never
 	Cost    time.Duration
 
+	tags    []string     // of Value
 	made    int64        // Created on the process's clock
 	refresh atomic.Int64 // when a refresh is due on the process's clock; 0: never
 }
@@ -127,4 +132,7 @@ type Result struct {
 	ran      bool  // by an execution of this flight
 	own      any   // what the function returned, for the flight's leader
 	unshared error // why Value is nothing to share
+
+	asOf uint64   // number as of which Value is known to be valid
+	tags []string // of Value
 }

@@ -16,7 +16,8 @@ import (
 // where no lease is.
 func (e *Engine) file(ctx context.Context, f *Function, c *Call, a *attempt, v any, cost time.Duration, held *lease.Lease) *Result {
 	ctx = context.WithoutCancel(ctx) // the value is there: a caller who leaves now loses nothing
-	r := &Result{own: v, ran: true, Reason: a.reason, Cost: cost, Err: a.err, Outcome: Populated}
+	r := &Result{own: v, ran: true, Reason: a.reason, Cost: cost, Err: a.err, Outcome: Populated,
+		asOf: a.begun, tags: c.tags(v)}
 	if c.Mode == Refresh {
 		r.Outcome = Refreshed
 	}
@@ -46,7 +47,7 @@ func (e *Engine) file(ctx context.Context, f *Function, c *Call, a *attempt, v a
 // refresh took a number for itself, which would hide the value from memory; so
 // where no label changed meanwhile, the value is valid as of that.
 func (e *Engine) asOf(ctx context.Context, c *Call, a *attempt, p *packed, s store.Stamp) uint64 {
-	if c.Mode != Refresh || !a.stored || e.syncTo(ctx, s.Seq) != nil {
+	if !c.Mode.overwrites() || !a.stored || e.syncTo(ctx, s.Seq) != nil {
 		return a.begun
 	}
 	if !e.gens.LabelsCurrent(hides(c, p.tags), a.begun) {
@@ -123,11 +124,16 @@ type packed struct {
 	tags    []string
 }
 
+// tags are those of a result, sorted and without duplicates.
+func (c *Call) tags(v any) []string {
+	tags := slices.Clone(c.Work.Tags(v))
+	slices.Sort(tags)
+	return slices.Compact(tags)
+}
+
 // pack encodes a value and proves that it comes back as it went.
 func (e *Engine) pack(f *Function, c *Call, v any) (*packed, error) {
-	p := &packed{tags: slices.Clone(c.Work.Tags(v))}
-	slices.Sort(p.tags)
-	p.tags = slices.Compact(p.tags)
+	p := &packed{tags: c.tags(v)}
 	if f.Ephemeral {
 		private, err := f.Codec.Copy(v)
 		p.private = private
@@ -158,7 +164,7 @@ func (e *Engine) put(ctx context.Context, f *Function, c *Call, a *attempt, p *p
 	}
 	rec := e.record(ctx, f, c, a.begun, p, ttl, cost)
 	mode := store.PutPublish
-	if c.Mode == Refresh {
+	if c.Mode.overwrites() {
 		mode = store.PutRefresh
 	}
 	var s store.Stamp
@@ -185,7 +191,7 @@ func (e *Engine) record(ctx context.Context, f *Function, c *Call, begun uint64,
 // rememberValue files a packed value in memory, with what is left of its life
 // counted from its stamp.
 func (e *Engine) rememberValue(f *Function, c *Call, asOf uint64, p *packed, s store.Stamp, cost time.Duration) {
-	ent := &Entry{Value: p.private, Created: s.Created, Expires: s.Expires, Cost: cost, made: e.clock.Now()}
+	ent := &Entry{Value: p.private, Created: s.Created, Expires: s.Expires, Cost: cost, made: e.clock.Now(), tags: p.tags}
 	life := e.lifetime(s.Expires, s.Created, f.StaleOnError)
 	e.remember(f, c, ent, asOf, hides(c, p.tags), life)
 }
