@@ -2,6 +2,7 @@ package sqlitestore_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -143,7 +144,15 @@ func corruptFile(t testing.TB, path string, how storetest.Corruption) {
 
 func TestConformance(t *testing.T) { storetest.Run(t, harness(0)) }
 
-// Every value in a file.
-func TestConformanceFiles(t *testing.T) { storetest.Run(t, harness(-1)) }
+// Every value in a file. Files are slow, so the model makes fewer runs.
+func TestConformanceFiles(t *testing.T) {
+	checks := flag.Lookup("rapid.checks").Value
+	before := checks.String()
+	defer func() { checks.Set(before) }()
+	if err := checks.Set("20"); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, harness(-1))
+}
 
 func BenchmarkStore(b *testing.B) { storetest.Bench(b, harness(0)) }
