@@ -45,6 +45,9 @@ func (e *Engine) attend(ctx context.Context, f *Function, c *Call) (Result, erro
 		return Result{Outcome: Failed}, err
 	}
 	if !leader {
+		if !e.upToDate(ctx, f, c, fl) {
+			return Result{}, flight.ErrAbandoned
+		}
 		return e.await(ctx, f, c, fl, false)
 	}
 	if r, err := e.lead(f, c, fl, begun); r != nil || err != nil {
@@ -103,6 +106,8 @@ func (e *Engine) await(ctx context.Context, f *Function, c *Call, fl *flight.Cal
 	switch {
 	case r.Failure != nil:
 		return r, nil
+	case !leader && !e.untagged(f, &r):
+		return Result{}, flight.ErrAbandoned
 	case leader && r.ran:
 		r.Value, r.Owned = r.own, true
 		return r, nil
@@ -113,6 +118,27 @@ func (e *Engine) await(ctx context.Context, f *Function, c *Call, fl *flight.Cal
 	}
 	r.Outcome, r.own = Joined, nil
 	return r, nil
+}
+
+// upToDate reports whether an execution began after all clears, though nobody
+// may have looked at the store's changes for a while. Where it did not, the
+// caller leaves it. Where the store does not answer the caller stays: sharing
+// beats running everything as often as it is called.
+func (e *Engine) upToDate(ctx context.Context, f *Function, c *Call, fl *flight.Call[*Result]) bool {
+	if f.Ephemeral || e.gens.Trusted() || !e.revive(ctx) || e.gens.Current(c.Key, c.Hides, fl.Begun()) {
+		return true
+	}
+	gone, leave := context.WithCancel(ctx)
+	leave()
+	_, _ = fl.Wait(gone) // leaves, or drops what has come meanwhile
+	return false
+}
+
+// untagged reports whether no tag of a shared result was invalidated since its
+// execution began. Tags are known at the end only, so a caller may have joined
+// after the invalidation; he joins again.
+func (e *Engine) untagged(f *Function, r *Result) bool {
+	return len(r.tags) == 0 || e.generations(f).LabelsCurrent(hides(&Call{}, r.tags), r.asOf)
 }
 
 // apart runs the function for a caller that joined an execution whose result

@@ -64,7 +64,9 @@ func (e *Engine) recall(f *Function, c *Call, a *attempt) *Result {
 	ent, st := f.memory.Get(c.Memory)
 	switch {
 	case st == memory.Hit:
-		return e.result(ent, HitMemory, TierMemory)
+		r := e.result(ent, HitMemory, TierMemory)
+		r.asOf = a.begun
+		return r
 	case st == memory.Expired && ent.Err == nil:
 		a.reason, a.stale = Expired, ent
 	case st == memory.Hidden:
@@ -76,7 +78,7 @@ func (e *Engine) recall(f *Function, c *Call, a *attempt) *Result {
 // result is an entry as the result of a call.
 func (e *Engine) result(ent *Entry, o Outcome, t Tier) *Result {
 	return &Result{Value: ent.Value, Failure: ent.Err, Outcome: o, Tier: t,
-		Created: ent.Created, Expires: ent.Expires, Age: e.Age(ent), Cost: ent.Cost}
+		Created: ent.Created, Expires: ent.Expires, Age: e.Age(ent), Cost: ent.Cost, tags: ent.tags}
 }
 
 // open judges and decodes a record. With Expired it returns the entry all the
@@ -102,7 +104,7 @@ func (e *Engine) open(f *Function, c *Call, lk *store.Lookup) (*Entry, Reason) {
 	if err != nil {
 		return nil, Undecodable
 	}
-	ent := &Entry{Value: v, Created: rec.Created, Expires: rec.Expires, Cost: rec.Cost}
+	ent := &Entry{Value: v, Created: rec.Created, Expires: rec.Expires, Cost: rec.Cost, tags: rec.Labels.Tags}
 	ent.made = e.clock.Now() - int64(max(0, lk.Now.Sub(rec.Created)))
 	if !rec.Expires.IsZero() && !lk.Now.Before(rec.Expires) {
 		return ent, Expired
@@ -132,6 +134,7 @@ func hides(c *Call, tags []string) []store.Label {
 // hit makes a result of a sound record and remembers it.
 func (e *Engine) hit(f *Function, c *Call, ent *Entry, lk *store.Lookup) *Result {
 	r := e.stored(f, ent)
+	r.asOf = lk.Seq
 	if f.memory != nil && c.Mode != ReadOnly {
 		life := e.lifetime(ent.Expires, lk.Now, f.StaleOnError)
 		e.remember(f, c, ent, lk.Seq, hides(c, lk.Record.Labels.Tags), life)
