@@ -217,5 +217,9 @@ func recoverTo(err *error, c *conn) {
 	if c != nil {
 		c.broken = true
 	}
+	if text := fmt.Sprint(p); strings.Contains(text, "out of memory") {
+		*err = fmt.Errorf("SQLite panicked: %s", text)
+		return
+	}
 	*err = fmt.Errorf("%w: SQLite panicked: %v", errDamaged, p)
 }

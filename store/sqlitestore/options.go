@@ -99,3 +99,13 @@ func (o *Options) slack() int64 {
 	}
 	return o.Quota / slackShare
 }
+
+// maxUnused is how many bytes of value files, replaced or evicted by puts, may
+// wait for the next sweep.
+func (o *Options) maxUnused() int64 {
+	const most = 64 << 20
+	if o.Quota == 0 {
+		return most
+	}
+	return min(o.Quota/slackShare, most)
+}

@@ -34,12 +34,18 @@ func (s *Store) putWith(ctx context.Context, doing string, rec *store.Record, mo
 		defer file.discard()
 	}
 	var stamp store.Stamp
+	unused := int64(0)
 	err := s.write(ctx, doing, func(tx *txn) (err error) {
 		stamp, err = f(tx, func() (store.Stamp, error) { return tx.put(rec, mode, file) })
+		unused = tx.unused
 		return err
 	})
 	if err != nil {
 		return store.Stamp{}, err
+	}
+	if s.unused.Add(unused) > s.o.maxUnused() {
+		s.unused.Store(0)
+		_ = s.reap(ctx) // the put is done; a sweep will try again
 	}
 	return stamp, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -22,6 +23,7 @@ type Store struct {
 	names   *names
 	uses    uses
 	files   files
+	unused  atomic.Int64 // bytes that txn.unused has summed up since the last reap
 
 	writing chan struct{} // holds one token while somebody writes
 	w       *conn         // guarded by writing
@@ -59,9 +61,9 @@ func newStore(path string, o Options, w *conn) (*Store, error) {
 	return s, nil
 }
 
-// Close ends watches, waits for methods under way, writes down which entries were used and
-// closes the database. The last process to do so moves the log into the
-// database, which can take a moment.
+// Close ends watches, waits for methods under way, writes down which entries
+// were used, and closes the database. The last process to do so moves the log
+// into the database, which can take a moment.
 func (s *Store) Close() error {
 	s.stop()
 	// Which entries were used is worth one try, not an error.

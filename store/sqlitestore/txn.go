@@ -16,6 +16,8 @@ type txn struct {
 	now   int64 // the store's clock, Unix nanoseconds
 	dirty bool
 
+	unused int64 // bytes of value files that nothing refers to any more
+
 	seq, floor, epoch, fence, bytes int64
 }
 
@@ -130,12 +132,16 @@ func (tx *txn) entomb(id, cleared, changed int64) error {
 		cleared, changed, id)
 }
 
-// unref gives up one reference to a value file. Sweep removes the file.
+// unref gives up one reference to a value file. A reap removes the file.
 func (tx *txn) unref(hash []byte) error {
 	if len(hash) == 0 {
 		return nil
 	}
-	return tx.exec("UPDATE files SET refs = refs - 1 WHERE hash = ? AND refs > 0", hash)
+	_, err := tx.one("UPDATE files SET refs = refs - 1 WHERE hash = ? AND refs > 0 RETURNING iif(refs = 0, size, 0)", func(r row) error {
+		tx.unused += r.ColumnInt64(0)
+		return nil
+	}, hash)
+	return err
 }
 
 // after is t nanoseconds plus d, without overflow.
