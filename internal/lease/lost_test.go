@@ -93,29 +93,51 @@ func TestPartitionEndsTrustBeforeTheLease(t *testing.T) {
 	})
 }
 
-// Trust is counted from the start of an attempt, not from its reply.
+// Trust is counted from the start of an attempt, not from its reply: when
+// acquiring, and when renewing.
 func TestTrustIsCountedFromTheAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &wire{to: newModel()}
-		w.fate = func(ctx context.Context, o op, deliver func(context.Context) error) error {
-			if o == renew {
-				return errReset
+	const slow, beat = 4 * time.Second, ttl / 3
+	for renewals, want := range []time.Duration{trust, beat + trust, 2*beat + trust} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{to: newModel()}
+			arrives := first(int64(1 + renewals))
+			w.fate = func(ctx context.Context, o op, deliver func(context.Context) error) error {
+				if !arrives() {
+					return errReset
+				}
+				err := deliver(ctx)
+				time.Sleep(slow)
+				return err
 			}
-			err := deliver(ctx)
-			time.Sleep(4 * time.Second)
-			return err
-		}
-		c := coordinator(t, w, lease.Options{})
-		start := time.Now()
-		l := mustAcquire(t, c, nil)
-		ctx, cancel := l.Context(t.Context())
-		defer cancel()
-		<-ctx.Done()
-		if got := time.Since(start); got != trust {
-			t.Errorf("cancelled %v after the attempt began, want %v", got, trust)
-		}
-		l.Release(t.Context(), false)
-	})
+			c := coordinator(t, w, lease.Options{})
+			start := time.Now()
+			l := mustAcquire(t, c, nil)
+			ctx, cancel := l.Context(t.Context())
+			defer cancel()
+			<-ctx.Done()
+			if got := time.Since(start); got != want {
+				t.Errorf("after %d renewals: cancelled %v after the start, want %v", renewals, got, want)
+			}
+		})
+	}
+}
+
+// A process that was stopped may ask for a context before its timers have run.
+func TestContextLooksAtTheClock(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{to: newModel()}
+			c := coordinator(t, w, lease.Options{})
+			l := mustAcquire(t, c, nil)
+			w.meet(cut)
+			time.Sleep(trust) // the timer is due at this very moment
+			ctx, cancel := l.Context(t.Context())
+			defer cancel()
+			if !errors.Is(context.Cause(ctx), lease.ErrLost) {
+				t.Errorf("a live context past the trust window: %v", context.Cause(ctx))
+			}
+		})
+	}
 }
 
 // A grant that comes when nothing of the lease is left is asked for again.
@@ -217,6 +239,35 @@ func TestDistrustedLeaseMayStillPublish(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A heartbeat's answer that comes when trust is over does not revive a lease
+// whose execution was cancelled.
+func TestLateHeartbeatRevivesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{to: &everlasting{newModel()}}
+		w.fate = func(ctx context.Context, o op, deliver func(context.Context) error) error {
+			if o == renew {
+				time.Sleep(trust) // ctx is not heeded
+			}
+			return deliver(ctx)
+		}
+		c := coordinator(t, w, lease.Options{})
+		l := mustAcquire(t, c, nil)
+		ctx, cancel := l.Context(t.Context())
+		defer cancel()
+		time.Sleep(time.Hour)
+		if ctx.Err() == nil || w.sent(renew) != 1 {
+			t.Errorf("%v, and %d heartbeats, want 1", ctx.Err(), w.sent(renew))
+		}
+	})
+}
+
+// everlasting is a store whose renewals all succeed.
+type everlasting struct{ *model }
+
+func (everlasting) Renew(context.Context, store.Key, store.Owner, uint64, time.Duration) error {
+	return nil
 }
 
 // 200 times each, a reply is lost once or twice: one fence, one publish.

@@ -21,7 +21,6 @@ func (l *Lease) Publish(ctx context.Context, rec *store.Record, mode store.PutMo
 	if rec == nil || rec.Key != l.key {
 		return store.Stamp{}, fmt.Errorf("lease: publish %s: the record is of another key, or nil", l.key.Short())
 	}
-	l.distrust() // a stopped process may come here before its timers run
 	if !l.startPublish() {
 		return store.Stamp{}, l.publishError(ErrLost)
 	}

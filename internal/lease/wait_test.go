@@ -142,6 +142,50 @@ func TestWaitWithoutWakesIsBounded(t *testing.T) {
 	})
 }
 
+// The result comes, and the wake with it, while the answer that somebody else
+// holds the lease is on its way.
+func TestWakeDuringALookIsNotLost(t *testing.T) {
+	slow := lease.Options{PollMin: time.Minute, PollMax: time.Minute}
+	synctest.Test(t, func(t *testing.T) {
+		b := newModel()
+		w := &wire{to: b}
+		w.fate = func(ctx context.Context, o op, deliver func(context.Context) error) error {
+			err := deliver(ctx)
+			time.Sleep(2 * time.Second)
+			return err
+		}
+		one, two := coordinator(t, b, slow), coordinator(t, w, slow)
+		l := mustAcquire(t, one, nil)
+		time.AfterFunc(time.Second, func() {
+			l.Publish(context.Background(), record(), store.PutPublish)
+			two.Wake(&store.Key{1})
+		})
+		start := time.Now()
+		if l, err := two.Acquire(t.Context(), key, 0, ready(w, key)); l != nil || err != nil {
+			t.Fatalf("Acquire = %v, %v; want the result to be ready", l, err)
+		}
+		if got := time.Since(start); got != 4*time.Second {
+			t.Errorf("waited %v, want two messages of 2s and no pause", got)
+		}
+	})
+}
+
+// A waiter knows when a cool-down ends and does not ask all the time.
+func TestCooldownIsWaitedOut(t *testing.T) {
+	onEach(t, func(t *testing.T, fresh func() backend) {
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{to: fresh()}
+			c := coordinator(t, w, lease.Options{Cooldown: 150 * time.Millisecond})
+			mustAcquire(t, c, nil).Release(t.Context(), true)
+			n := w.sent(acquire)
+			mustAcquire(t, c, nil)
+			if got := w.sent(acquire) - n; got != 2 {
+				t.Errorf("the store was asked %d times, want once before and once after", got)
+			}
+		})
+	})
+}
+
 // A store that rings at every write is not asked at every ring.
 func TestWakesAreSpaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -151,13 +195,15 @@ func TestWakesAreSpaced(t *testing.T) {
 		defer l.Release(t.Context(), false)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		go func() {
+		var ringing sync.WaitGroup
+		ringing.Go(func() {
 			for ctx.Err() == nil {
 				two.Wake(nil)
 				time.Sleep(100 * time.Microsecond)
 			}
-		}()
+		})
 		two.Acquire(ctx, key, 0, ready(w, key))
+		ringing.Wait()
 		if got := w.sent(acquire); got > 201 || got < 150 {
 			t.Errorf("%d looks in a second, want one per 5ms", got)
 		}
