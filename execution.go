@@ -3,6 +3,8 @@ package reprise
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/reprise-go/reprise/internal/engine"
 )
 
 // Execution says for whom and for what a call runs. Options.Scope and the
@@ -60,3 +62,10 @@ func settingsOf(ctx context.Context) settings {
 	}
 	return settings{}
 }
+
+// Fence is the fencing token of the lease under which a function of a
+// Serialize call runs, and whether there is one: pass the ctx that the function
+// was given. Fences of one key only grow, so whatever the function changes
+// outside can refuse a smaller fence than it has seen, and with it an execution
+// that was taken over and does not know yet.
+func Fence(ctx context.Context) (uint64, bool) { return engine.Fence(ctx) }

@@ -215,7 +215,7 @@ func (c *coherence) push(ctx context.Context) *sync.WaitGroup {
 	}
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			_ = w.Watch(ctx, c.hint, func(store.Event) { c.hint() })
+			_ = w.Watch(ctx, c.hint, c.heard)
 			select { // a broken watch is tried again, in no hurry: the poll goes on
 			case <-ctx.Done():
 			case <-time.After(c.e.cfg.Poll):
@@ -223,6 +223,14 @@ func (c *coherence) push(ctx context.Context) *sync.WaitGroup {
 		}
 	})
 	return &wg
+}
+
+// heard passes an event on: to the poll, and to those who wait for a lease.
+func (c *coherence) heard(ev store.Event) {
+	if c.e.leases != nil {
+		c.e.leases.Wake(ev.Key)
+	}
+	c.hint()
 }
 
 func (c *coherence) hint() {

@@ -9,6 +9,9 @@ import (
 // serialized runs the function under the lease of its key, or takes over the
 // result that another holder published meanwhile.
 func (e *Engine) serialized(ctx context.Context, f *Function, c *Call, a *attempt) (*Result, error) {
+	// While this call waits, events must reach it.
+	e.watch.listeners.Add(1)
+	defer e.watch.listeners.Add(-1)
 	var found *Result
 	var foundErr error
 	held, err := e.leases.Acquire(ctx, c.Key, f.LeaseTTL, func(ctx context.Context) (bool, error) {
@@ -54,3 +57,7 @@ func (e *Engine) alone(ctx context.Context, f *Function, c *Call, a *attempt, he
 	ok = true
 	return e.file(ctx, f, c, a, v, cost, held), nil
 }
+
+// Fence is the fence of the lease under which ctx runs, and whether there is
+// one.
+func Fence(ctx context.Context) (uint64, bool) { return lease.Fence(ctx) }
