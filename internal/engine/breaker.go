@@ -27,26 +27,30 @@ const (
 	breakerPauseMax = 15 * time.Second
 )
 
-// enter returns nil where the store may be asked, and else why not.
-func (b *breaker) enter() error {
+// enter returns nil where the store may be asked, and else why not. trial marks
+// the one call that tries a store that failed; done or abandon wants it back.
+func (b *breaker) enter() (trial bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.until == 0 {
-		return nil
+		return false, nil
 	}
 	if b.trying || b.clock.Now() < b.until {
-		return fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, b.last)
+		return false, fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, b.last)
 	}
 	b.trying = true
-	return nil
+	return true, nil
 }
 
 // done notes how an allowed operation went. It reports whether the breaker
-// opened or closed by it.
-func (b *breaker) done(err error) (opened, closed bool) {
+// opened or closed by it. Failures of calls that were under way when it opened
+// say nothing new.
+func (b *breaker) done(trial bool, err error) (opened, closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.trying = false
+	if trial {
+		b.trying = false
+	}
 	if err == nil {
 		closed = b.until != 0
 		b.failures, b.pause, b.until, b.last = 0, 0, 0, nil
@@ -54,10 +58,10 @@ func (b *breaker) done(err error) (opened, closed bool) {
 	}
 	b.failures++
 	b.last = err
-	if b.failures < breakerTrip {
+	opened = b.until == 0
+	if b.failures < breakerTrip || !opened && !trial {
 		return false, false
 	}
-	opened = b.until == 0
 	b.pause = min(max(2*b.pause, breakerPauseMin), breakerPauseMax)
 	b.until = b.clock.Now() + int64(b.pause)
 	return opened, false
@@ -65,10 +69,19 @@ func (b *breaker) done(err error) (opened, closed bool) {
 
 // abandon gives back an allowed operation that says nothing of the store: its
 // caller left.
-func (b *breaker) abandon() {
+func (b *breaker) abandon(trial bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.trying = false
+	if trial {
+		b.trying = false
+	}
+}
+
+// due reports whether the next call is let through.
+func (b *breaker) due() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.trying && b.clock.Now() >= b.until
 }
 
 // state describes the breaker for Stats.

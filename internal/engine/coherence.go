@@ -41,6 +41,8 @@ func (c *coherence) init(e *Engine) {
 	c.e = e
 	c.nudge = make(chan struct{}, 1)
 	c.looking = make(chan struct{}, 1)
+	c.expiry = time.AfterFunc(time.Hour, func() { e.gens.SetTrusted(false) })
+	c.expiry.Stop()
 }
 
 // touch notes that memory is in use, so that polling goes on.
@@ -97,7 +99,7 @@ func (e *Engine) sync(ctx context.Context) error {
 	since := e.gens.Seq()
 	began := time.Now()
 	var ch store.Changes
-	err := e.ask(ctx, &e.reads, func(ctx context.Context) (err error) {
+	err := e.ask(ctx, &e.looks, func(ctx context.Context) (err error) {
 		ch, err = e.store.Changes(ctx, since)
 		return err
 	})
@@ -156,15 +158,13 @@ func (e *Engine) clearLocal(key store.Key) uint64 {
 func (c *coherence) trust(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || d <= 0 {
+	if c.closed {
 		return
 	}
-	if c.expiry == nil {
-		c.expiry = time.AfterFunc(d, func() { c.e.gens.SetTrusted(false) })
-	} else {
+	if d > 0 {
 		c.expiry.Reset(d)
+		c.e.gens.SetTrusted(true)
 	}
-	c.e.gens.SetTrusted(true)
 	if !c.running {
 		ctx, stop := context.WithCancel(context.Background())
 		c.running, c.stop = true, stop
@@ -179,7 +179,7 @@ func (c *coherence) poll(ctx context.Context) {
 	defer push.Wait()
 	tick := time.NewTicker(c.e.cfg.Poll)
 	defer tick.Stop()
-	for idle := 0; idle < idlePolls; {
+	for idle := 0; idle < idlePolls || !c.rest(); {
 		select {
 		case <-ctx.Done():
 			return
@@ -193,17 +193,21 @@ func (c *coherence) poll(ctx context.Context) {
 		// A failed look needs no report: trust lapses by itself.
 		_ = c.e.sync(ctx)
 	}
-	c.rest()
 }
 
-// rest ends the polling of a cache that nobody uses.
-func (c *coherence) rest() {
+// rest ends the polling of a cache that nobody uses, unless somebody has come
+// to listen meanwhile.
+func (c *coherence) rest() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.listeners.Load() > 0 {
+		return false
+	}
 	c.running = false
 	c.stop()
 	c.expiry.Stop()
 	c.e.gens.SetTrusted(false)
+	return true
 }
 
 // push turns a store's events into looks.
@@ -246,9 +250,7 @@ func (c *coherence) close() {
 	if c.stop != nil {
 		c.stop()
 	}
-	if c.expiry != nil {
-		c.expiry.Stop()
-	}
+	c.expiry.Stop()
 	c.mu.Unlock()
 	c.ended.Wait()
 	c.e.gens.SetTrusted(false)

@@ -29,6 +29,7 @@ type Config struct {
 	Drain   time.Duration // how long Close lets executions go on
 	Signing []byte        // signs what is stored; nil: no signatures
 	Memory  int64         // bytes in memory, over all functions; 0: no bound
+	Warned  bool          // Logger has been told already that the store fails
 }
 
 // Engine serves the cached functions of one cache. It is safe for concurrent
@@ -43,7 +44,9 @@ type Engine struct {
 	local   *memory.Generations // of this process's ephemeral values
 	localMu sync.Mutex          // orders the numbers of local
 	reads   breaker
+	looks   breaker // for changes; apart, since reads that succeed must not keep it closed
 	writes  breaker
+	warned  atomic.Bool // Logger knows that the store fails
 	watch   coherence
 	info    atomic.Pointer[store.Info]
 	sealer  *envelope.Sealer
@@ -78,7 +81,8 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Memory > 0 {
 		e.budget = memory.NewBudget(cfg.Memory)
 	}
-	e.reads.clock, e.writes.clock = e.clock, e.clock
+	e.reads.clock, e.looks.clock, e.writes.clock = e.clock, e.clock, e.clock
+	e.warned.Store(cfg.Warned)
 	e.local.SetTrusted(true)
 	if l, ok := cfg.Store.(store.Leaser); ok {
 		e.leases = lease.New(l, lease.Options{Timeout: cfg.Timeout})
@@ -145,37 +149,40 @@ func (e *Engine) look(ctx context.Context, key store.Key) (lk store.Lookup, err 
 		})
 		return lk, err
 	}
-	if err := e.reads.enter(); err != nil {
+	trial, err := e.reads.enter()
+	if err != nil {
 		return lk, err
 	}
 	lk, err = e.store.Get(context.Background(), key)
-	return lk, e.judge(ctx, &e.reads, err)
+	return lk, e.judge(ctx, &e.reads, trial, err)
 }
 
 // ask runs one store operation under its deadline and b. A caller that leaves
 // is no failure of the store.
 func (e *Engine) ask(ctx context.Context, b *breaker, op func(context.Context) error) error {
-	if err := b.enter(); err != nil {
+	trial, err := b.enter()
+	if err != nil {
 		return err
 	}
 	opctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
 	defer cancel()
-	return e.judge(ctx, b, op(opctx))
+	return e.judge(ctx, b, trial, op(opctx))
 }
 
 // judge notes how an operation went and marks a failure of the store as such.
-func (e *Engine) judge(ctx context.Context, b *breaker, err error) error {
+func (e *Engine) judge(ctx context.Context, b *breaker, trial bool, err error) error {
 	switch {
 	case err == nil, isAnswer(err):
-		if _, closed := b.done(nil); closed && e.cfg.Logger != nil {
-			e.cfg.Logger.Info("reprise: store answers again")
+		b.done(trial, nil)
+		if e.warned.Load() {
+			e.recovered()
 		}
 		return err
 	case ctx.Err() != nil:
-		b.abandon()
+		b.abandon(trial)
 		return err
 	}
-	if opened, _ := b.done(err); opened {
+	if opened, _ := b.done(trial, err); opened && !e.warned.Swap(true) {
 		e.warn("store fails; calls run uncached until it answers", err)
 	}
 	return fmt.Errorf("%w: %w", ErrStore, err)
@@ -190,6 +197,13 @@ func isAnswer(err error) bool {
 func (e *Engine) warn(msg string, err error) {
 	if e.cfg.Logger != nil {
 		e.cfg.Logger.Warn("reprise: "+msg, "error", err)
+	}
+}
+
+// recovered tells Logger once that all kinds of operations work again.
+func (e *Engine) recovered() {
+	if failing, _ := e.State(); !failing && e.warned.Swap(false) && e.cfg.Logger != nil {
+		e.cfg.Logger.Info("reprise: store answers again")
 	}
 }
 
@@ -233,10 +247,16 @@ func (e *Engine) Visible(rec *store.Record) bool {
 
 // State describes the store as calls find it.
 func (e *Engine) State() (failing bool, last error) {
-	if open, err := e.reads.state(); open {
+	for _, b := range []*breaker{&e.reads, &e.writes} {
+		if open, err := b.state(); open {
+			return true, err
+		}
+	}
+	// Where all functions are transient nobody may look again for long.
+	if open, err := e.looks.state(); open && !e.looks.due() {
 		return true, err
 	}
-	return e.writes.state()
+	return false, nil
 }
 
 // Close refuses further calls, lets executions under way end, cancels them

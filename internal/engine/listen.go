@@ -48,10 +48,11 @@ func (e *Engine) Listen(ctx context.Context, f func(store.Changes)) (stop func()
 	if e.closed.Load() {
 		return nil, ErrClosed
 	}
+	e.watch.listeners.Add(1) // before the look, which keeps or makes the polling go on
 	if err := e.sync(ctx); err != nil {
+		e.watch.listeners.Add(-1)
 		return nil, err
 	}
-	e.watch.listeners.Add(1)
 	remove := e.watch.hearers.add(f)
 	return sync.OnceFunc(func() {
 		remove()
