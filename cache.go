@@ -41,16 +41,16 @@ func New(s store.Store, o *Config) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newCache(context.Background(), s, &cfg)
+	return newCache(context.Background(), s, &cfg, false)
 }
 
-func newCache(ctx context.Context, s store.Store, cfg *Config) (*Cache, error) {
+func newCache(ctx context.Context, s store.Store, cfg *Config, warned bool) (*Cache, error) {
 	c := &Cache{mode: *cfg.Mode, functions: make(map[identity]*registered), closing: make(chan struct{})}
 	var err error
 	c.engine, err = engine.New(engine.Config{
 		Store: s, Logger: cfg.Logger, Timeout: cfg.StoreTimeout,
 		Poll: cfg.CoherenceInterval, Trust: 2 * cfg.CoherenceInterval, Secret: cfg.Secret, Drain: cfg.CloseTimeout,
-		Signing: cfg.SigningKey, Memory: cfg.MemoryBytes,
+		Signing: cfg.SigningKey, Memory: cfg.MemoryBytes, Warned: warned,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reprise: %w", err)

@@ -40,7 +40,7 @@ func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
 		}
 		s = &reopening{open: open, err: err}
 	}
-	return newCache(ctx, s, &cfg)
+	return newCache(ctx, s, &cfg, err != nil)
 }
 
 // opener knows how to open the store at a URL, or what is wrong with the URL.
