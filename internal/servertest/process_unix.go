@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package servertest
+
+import "syscall"
+
+// dieWithParent does nothing where the kernel cannot tell.
+func dieWithParent(*syscall.SysProcAttr) {}
