@@ -276,7 +276,7 @@ func TestListenKeepsPollingAlive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 		if !b.polling() {
 			t.Fatal("rests although somebody listens")
 		}

@@ -185,6 +185,14 @@ func (e *Engine) judge(ctx context.Context, b *breaker, trial bool, err error) e
 	if opened, _ := b.done(trial, err); opened && !e.warned.Swap(true) {
 		e.warn("store fails; calls run uncached until it answers", err)
 	}
+	return failing(err)
+}
+
+// failing marks err as a failure of the store, once.
+func failing(err error) error {
+	if errors.Is(err, ErrStore) {
+		return err
+	}
 	return fmt.Errorf("%w: %w", ErrStore, err)
 }
 
@@ -237,7 +245,7 @@ func unavailable(ctx context.Context, err error) error {
 	if err == nil || isAnswer(err) || ctx.Err() != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrStore, err)
+	return failing(err)
 }
 
 // Visible reports whether no label hides rec by what this process knows.

@@ -22,11 +22,14 @@ func (e *Engine) serialized(ctx context.Context, f *Function, c *Call, a *attemp
 		return found != nil, foundErr
 	})
 	switch {
-	case err != nil && (ctx.Err() != nil || f.FailClosed):
+	case err != nil && ctx.Err() != nil:
 		return nil, err
-	case err != nil: // the store fails: one execution too many beats none
-		a.err, a.reason, a.stored = err, StoreError, false
-		return e.alone(ctx, f, c, a, nil)
+	case err != nil:
+		a.stored = false
+		if err := e.storeFailed(f, a, failing(err)); err != nil {
+			return nil, err
+		}
+		return e.alone(ctx, f, c, a, nil) // one execution too many beats none
 	case held == nil:
 		found.Outcome, found.Reason = Waited, NoReason
 		return found, nil

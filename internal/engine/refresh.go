@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // Refresh begins a new execution behind a hit that is past RefreshAfter. The
@@ -20,25 +22,52 @@ func (e *Engine) Refresh(ctx context.Context, f *Function, c *Call) {
 	fl.Detach()
 }
 
-// refresh has nobody to give an error or a panic to, but the logger.
+// refresh has nobody to tell of a failure but the logger, and calls in mode
+// Refresh that joined it, which get what an execution of their own would give.
 func (e *Engine) refresh(ctx context.Context, f *Function, c *Call, begun uint64) (r *Result, err error) {
+	returned := false
 	defer func() {
-		if p := recover(); p != nil {
-			r, err = &Result{Outcome: Failed}, fmt.Errorf("the function panicked: %v", p)
+		p := recover()
+		e.refreshed(f, r, refreshFailure(r, err, p, returned))
+		if p != nil {
+			panic(withStack(p))
 		}
-		if r != nil && r.Failure != nil {
-			err = r.Failure
-		}
-		if err != nil {
-			f.Count(Failed, 0)
-			e.warn("refresh of "+f.Name+" failed; the old value stays", err)
-			return
-		}
-		f.Count(r.Outcome, 0)
 	}()
 	a := attempt{begun: begun, reason: RefreshDue}
-	if err := e.begin(ctx, f, &a); err != nil {
-		return nil, err
+	if err = e.begin(ctx, f, &a); err == nil {
+		r, err = e.execute(ctx, f, c, &a)
 	}
-	return e.execute(ctx, f, c, &a)
+	returned = true
+	return r, err
+}
+
+// refreshed counts a refresh and warns of one that failed.
+func (e *Engine) refreshed(f *Function, r *Result, failure error) {
+	if failure == nil {
+		f.Count(r.Outcome, 0)
+		return
+	}
+	f.Count(Failed, 0)
+	e.warn("refresh of "+f.Name+" failed; the old value stays", failure)
+}
+
+// refreshFailure is how a refresh failed, if it did.
+func refreshFailure(r *Result, err error, panicked any, returned bool) error {
+	switch {
+	case panicked != nil:
+		return fmt.Errorf("the function panicked: %v", panicked)
+	case !returned:
+		return errors.New("the function ended its goroutine")
+	case err != nil:
+		return err
+	}
+	return r.Failure
+}
+
+// withStack keeps the stack of a panic that is passed on.
+func withStack(p any) *PanicError {
+	if pe, ok := p.(*PanicError); ok {
+		return pe
+	}
+	return &PanicError{Value: p, Stack: debug.Stack()}
 }
