@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -17,6 +18,33 @@ const listSQL = `SELECT e.key, e.set_id, e.begun, e.created, e.expires, e.grace,
 
 // listFrom lets SQLite choose which table to begin with.
 const listFrom = " FROM entries e JOIN sets s ON s.id = e.set_id"
+
+// walkFrom goes through the entries in the order of their keys, which ends as
+// soon as the page is full.
+const walkFrom = " FROM entries e INDEXED BY entries_prefix CROSS JOIN sets s ON s.id = e.set_id"
+
+// walks decides how to find a page in the order of keys. To sort what matches
+// costs its number m, however small the page; to walk through all n entries in
+// order costs n/m for each that matches. Where m is at least √(n × limit), the
+// walk is cheaper.
+func walks(c *conn, q *store.Query, limit int) (bool, error) {
+	if q.Order != store.ByKey || q.Key != nil || q.Tag != nil {
+		return false, nil
+	}
+	if !narrows(q) {
+		return true, nil
+	}
+	n, err := c.number("SELECT ifnull(max(id), 0) FROM entries")
+	if err != nil {
+		return false, err
+	}
+	even := int64(math.Sqrt(float64(n)*float64(limit))) + 1
+	w := where{conds: []string{"e.present = 1"}}
+	w.sets(q)
+	m, err := c.number("SELECT count(*) FROM (SELECT 1 FROM sets s CROSS JOIN entries e ON e.set_id = s.id"+w.String()+" LIMIT ?)",
+		append(w.args, even)...)
+	return m >= even, err
+}
 
 // countQuery sums up. Unless q points at few entries, it goes through the index
 // set by set: what bumps hide is then looked up once a set, not once an entry.
@@ -57,12 +85,21 @@ func (s *Store) list(c *conn, q *store.Query, after *position, limit int) (page 
 	if !q.All {
 		w.add(live, s.now())
 	}
+	walk, err := walks(c, q, limit)
+	if err != nil {
+		return store.Page{}, err
+	}
+	from := listFrom
+	if walk {
+		from = walkFrom
+		w.add("e.prefix >= ?", math.MinInt64) // or else SQLite does not see the order
+	}
 	after.where(q.Order, &w)
 	sql := listSQL
 	if q.Manifests {
 		sql += ", e.manifest"
 	}
-	sql += listFrom + w.String() + orderBy[q.Order] + " LIMIT ?"
+	sql += from + w.String() + orderBy[q.Order] + " LIMIT ?"
 	err = c.each(sql, func(r row) error {
 		rec, err := s.listed(c, r, q.Manifests)
 		page.Records = append(page.Records, rec)

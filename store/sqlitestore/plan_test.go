@@ -29,6 +29,12 @@ func TestPlans(t *testing.T) {
 		(&position{}).where(q.Order, &w)
 		return listSQL + listFrom + w.String() + orderBy[q.Order] + " LIMIT 10"
 	}
+	walk := func(q store.Query) string {
+		w := selection(&q)
+		w.add(live, int64(0))
+		w.add("e.prefix >= ?", 0)
+		return listSQL + walkFrom + w.String() + orderBy[q.Order] + " LIMIT 10"
+	}
 	for name, c := range map[string]struct {
 		sql        string
 		want, lack []string
@@ -41,7 +47,7 @@ func TestPlans(t *testing.T) {
 		"count all":       {count(store.Query{}), []string{"COVERING INDEX entries_set"}, []string{"SCAN e"}},
 		"count function":  {count(store.Query{Function: &f}), []string{"COVERING INDEX entries_set"}, []string{"SCAN"}},
 		"count tag":       {count(store.Query{Tag: &tag}), []string{"tags_label"}, []string{"SCAN e"}},
-		"list by key":     {list(store.Query{}), []string{"entries_prefix (prefix>?)"}, []string{"SCAN e"}},
+		"list by key":     {walk(store.Query{}), []string{"entries_prefix (prefix>?)", "LAST TERM OF ORDER BY"}, []string{"SCAN e"}},
 		"list a function": {list(store.Query{Function: &f}), []string{"entries_set"}, []string{"SCAN e"}},
 		"hidden":          {hiddenSQL, []string{"COVERING INDEX entries_set (set_id=? AND present=? AND begun<?)"}, nil},
 		"hidden by tag":   {hiddenTagSQL, []string{"labels_seq", "tags_label"}, []string{"SCAN e", "SCAN t"}},

@@ -1,0 +1,66 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprise-go/reprise/store"
+)
+
+// Both ways to find a page in the order of keys give the same pages, whatever
+// share of the entries matches.
+func TestListPlansAgree(t *testing.T) {
+	s := openTest(t, &Options{SweepEvery: -1})
+	ctx := context.Background()
+	const n = 400
+	want := map[string][]store.Key{}
+	err := s.write(ctx, "fill", func(tx *txn) error {
+		for i := range n {
+			rec := benchRecord(i, 10)
+			rec.Labels.Function = fmt.Sprint("every", []int{1, 10, 100}[min(i%10/9+i%100/99, 2)])
+			want[rec.Labels.Function] = append(want[rec.Labels.Function], rec.Key)
+			want[""] = append(want[""], rec.Key)
+			if _, err := tx.put(rec, store.PutPublish, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for function, keys := range want {
+		slices.SortFunc(keys, func(a, b store.Key) int { return slices.Compare(a[:], b[:]) })
+		for _, limit := range []int{1, 7, 1000} {
+			q := store.Query{Limit: limit}
+			if function != "" {
+				q.Function = &function
+			}
+			var got []store.Key
+			for {
+				p, err := s.List(ctx, q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range p.Records {
+					got = append(got, r.Key)
+				}
+				if q.Cursor = p.Next; q.Cursor == "" {
+					break
+				}
+			}
+			if diff := cmp.Diff(keys, got); diff != "" {
+				t.Errorf("function %q, pages of %d: %s", function, limit, diff)
+			}
+		}
+	}
+	for function, walk := range map[string]bool{"every1": true, "every100": false} {
+		if got, err := walks(s.w, &store.Query{Function: &function}, 1); err != nil || got != walk {
+			t.Errorf("walks for %s = %t, %v", function, got, err)
+		}
+	}
+}
