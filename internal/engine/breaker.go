@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -9,8 +11,9 @@ import (
 )
 
 // A breaker keeps a failing store from costing every call its timeout. After
-// trip failures in a row it lets nobody through for a pause, then one call to
-// try; that call's success closes it, its failure doubles the pause.
+// trip failures in a row, or one that took all the time there was, it lets
+// nobody through for a pause, then one call to try; that call's success closes
+// it, its failure doubles the pause.
 type breaker struct {
 	clock    *memory.Clock
 	mu       sync.Mutex
@@ -57,6 +60,9 @@ func (b *breaker) done(trial bool, err error) (opened, closed bool) {
 		return false, closed
 	}
 	b.failures++
+	if errors.Is(err, context.DeadlineExceeded) {
+		b.failures = max(b.failures, breakerTrip)
+	}
 	b.last = err
 	opened = b.until == 0
 	if b.failures < breakerTrip || !opened && !trial {

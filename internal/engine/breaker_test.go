@@ -241,8 +241,9 @@ func TestCallersWhoLeaveSayNothingOfTheStore(t *testing.T) {
 	})
 }
 
-// A caller who leaves while he tries the store gives the trial back.
-func TestTrialIsGivenBack(t *testing.T) {
+// A caller who leaves while he tries the store leaves the trial to its end:
+// until then nobody else tries, and a store that hangs is seen to.
+func TestTrialOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := ready(t, setup{remote: true})
 		f := r.transient(nil)
@@ -259,6 +260,10 @@ func TestTrialIsGivenBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
+		r.does(f, c, LookupFailed, StoreError, "v")
+		time.Sleep(r.cfg.Timeout) // the trial fails
+		r.does(f, c, LookupFailed, StoreError, "v")
+		time.Sleep(2 * breakerPauseMin)
 		r.does(f, c, Populated, Absent, "v")
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/reprise-go/reprise/internal/flight"
@@ -15,6 +16,7 @@ import (
 type attempt struct {
 	begun  uint64 // sequence number that the result is filed under
 	stored bool   // begun is the store's, so the result may be put there
+	life   uint64 // Engine.life at the beginning: begun is a number of that life
 	reason Reason
 	stale  *Entry // an expired value that may stand in for an error
 	err    error  // the store's failure at the lookup
@@ -75,8 +77,14 @@ func (e *Engine) lead(f *Function, c *Call, fl *flight.Call[*Result], begun uint
 	if !f.Ephemeral && !e.isLocal() {
 		fl.Go(func(ctx context.Context) (*Result, error) {
 			a := attempt{begun: begun}
-			if r, err := e.lookup(ctx, f, c, &a); r != nil || err != nil {
+			// The look has its own deadline: a store that hangs must be seen to
+			// hang although all callers leave before.
+			r, err := e.lookup(context.WithoutCancel(ctx), f, c, &a)
+			switch {
+			case r != nil || err != nil:
 				return r, err
+			case ctx.Err() != nil: // nobody waits for the function any more
+				return nil, context.Cause(ctx)
 			}
 			return e.execute(ctx, f, c, &a)
 		})
@@ -116,7 +124,9 @@ func (e *Engine) await(ctx context.Context, f *Function, c *Call, fl *flight.Cal
 	case r.unshared != nil:
 		return e.apart(ctx, f, c, r)
 	}
-	r.Outcome, r.own = Joined, nil
+	if r.ran || r.Outcome == Waited {
+		r.Outcome, r.own = Joined, nil
+	}
 	return r, nil
 }
 
@@ -128,9 +138,7 @@ func (e *Engine) upToDate(ctx context.Context, f *Function, c *Call, fl *flight.
 	if f.Ephemeral || e.gens.Trusted() || !e.revive(ctx) || e.gens.Current(c.Key, c.Hides, fl.Begun()) {
 		return true
 	}
-	gone, leave := context.WithCancel(ctx)
-	leave()
-	_, _ = fl.Wait(gone) // leaves, or drops what has come meanwhile
+	fl.Leave(ctx, flight.ErrAbandoned)
 	return false
 }
 
@@ -160,13 +168,15 @@ func (e *Engine) begin(ctx context.Context, f *Function, a *attempt) error {
 	if err := e.sync(ctx); err != nil {
 		return err
 	}
+	a.life = e.life.Load()
 	a.begun, a.stored = e.gens.Seq(), true
 	return nil
 }
 
-// remember puts a value into the memory tier.
-func (e *Engine) remember(f *Function, c *Call, ent *Entry, asOf uint64, labels []store.Label, life lifetime) {
-	if f.memory == nil {
+// remember puts a value into the memory tier, filed under a number of a life
+// of the store that must still be the present one.
+func (e *Engine) remember(f *Function, c *Call, ent *Entry, asOf, life uint64, labels []store.Label, until lifetime) {
+	if f.memory == nil || life != e.life.Load() {
 		return
 	}
 	ent.Key = c.Key
@@ -179,18 +189,31 @@ func (e *Engine) remember(f *Function, c *Call, ent *Entry, asOf uint64, labels 
 	}
 	f.memory.Put(c.Memory, memory.Entry[*Entry]{
 		Value: ent, Key: c.Key, Labels: labels, AsOf: asOf, Bytes: size,
-		Deadline: life.deadline, GraceUntil: life.grace,
+		Deadline: until.deadline, GraceUntil: until.grace,
 	})
+	if life != e.life.Load() {
+		f.memory.Delete(c.Memory) // the store began anew in between
+	}
 }
 
 // lifetime is an expiry on the process's clock. Zero is for ever.
 type lifetime struct{ deadline, grace int64 }
 
-// lifetime converts an absolute expiry of a clock that shows now.
-func (e *Engine) lifetime(expires, now time.Time, grace time.Duration) lifetime {
+// lifetimeFrom converts an absolute expiry of a clock that showed now at the
+// time at of the process's clock, or later.
+func lifetimeFrom(at int64, expires, now time.Time, grace time.Duration) lifetime {
 	if expires.IsZero() {
 		return lifetime{}
 	}
-	d := max(1, e.clock.Now()+int64(expires.Sub(now)))
-	return lifetime{deadline: d, grace: d + int64(grace)}
+	d := after(at, expires.Sub(now))
+	return lifetime{deadline: d, grace: after(d, grace)}
+}
+
+// after is at plus d, at most the end of the clock: what lives longer than
+// that lives for ever.
+func after(at int64, d time.Duration) int64 {
+	if int64(d) > math.MaxInt64-at {
+		return math.MaxInt64
+	}
+	return max(1, at+int64(d))
 }

@@ -17,16 +17,19 @@ func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
 	if !keep {
 		return errors.New("TTLFunc asks not to keep this value")
 	}
-	p, err := e.pack(f, c, v)
+	p, err := e.pack(f, c, v, c.tags(v))
 	if err != nil {
 		return err
 	}
 	if f.Ephemeral {
-		e.rememberValue(f, c, e.clearLocal(c.Key), p, stampHere(ttl), 0)
+		e.clearLocal(c.Key, func(asOf uint64) {
+			e.rememberValue(f, c, asOf, e.life.Load(), p, stampHere(ttl), e.clock.Now(), 0)
+		})
 		return nil
 	}
 	rec := e.record(ctx, f, c, 0, p, ttl, 0)
 	var s store.Stamp
+	at, life := e.clock.Now(), e.life.Load()
 	err = e.Act(ctx, func(ctx context.Context) (err error) {
 		s, err = e.store.Put(ctx, rec, store.PutSet)
 		return e.learn(err, store.Changes{Keys: []store.KeyChange{{Key: c.Key, Seq: s.Seq}}})
@@ -34,7 +37,7 @@ func (e *Engine) Set(ctx context.Context, f *Function, c *Call, v any) error {
 	if err != nil {
 		return err
 	}
-	e.rememberValue(f, c, s.Seq, p, s, 0)
+	e.rememberValue(f, c, s.Seq, life, p, s, at, 0)
 	return nil
 }
 
@@ -50,7 +53,7 @@ func (e *Engine) Clear(ctx context.Context, f *Function, c *Call) (bool, error) 
 		f.memory.Delete(c.Memory)
 	}
 	if f.Ephemeral {
-		e.clearLocal(c.Key)
+		e.clearLocal(c.Key, nil)
 		return had, nil
 	}
 	var b store.Bumped
@@ -64,7 +67,7 @@ func (e *Engine) Clear(ctx context.Context, f *Function, c *Call) (bool, error) 
 // ClearLabel hides every stored and every ephemeral result that carries label,
 // and says how many stored ones.
 func (e *Engine) ClearLabel(ctx context.Context, label store.Label) (int, error) {
-	e.bumpLocal(label)
+	e.bumpLocal(store.LabelChange{Label: label})
 	var b store.Bumped
 	err := e.Act(ctx, func(ctx context.Context) (err error) {
 		b, err = e.store.Bump(ctx, label)
@@ -90,7 +93,7 @@ func (e *Engine) ClearEphemeral(f *Function, label store.Label) (int, error) {
 		return 0, ErrClosed
 	}
 	n := f.memory.Count(label)
-	e.bumpLocal(label)
+	e.bumpLocal(store.LabelChange{Label: label})
 	return n, nil
 }
 

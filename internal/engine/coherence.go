@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,9 +27,7 @@ type coherence struct {
 	expiry    *time.Timer
 	nudge     chan struct{}
 	ended     sync.WaitGroup
-	looking   chan struct{} // holds a token during a look: one at a time
-	failures  atomic.Uint64 // looks that the store failed
-	failure   error         // the last of these; guarded by looking
+	looks     looks
 	hearers   hearers
 }
 
@@ -40,7 +37,6 @@ const idlePolls = 10
 func (c *coherence) init(e *Engine) {
 	c.e = e
 	c.nudge = make(chan struct{}, 1)
-	c.looking = make(chan struct{}, 1)
 	c.expiry = time.AfterFunc(time.Hour, func() { e.gens.SetTrusted(false) })
 	c.expiry.Stop()
 }
@@ -59,99 +55,15 @@ func (e *Engine) revive(ctx context.Context) bool {
 	if e.gens.Trusted() {
 		return true
 	}
-	if e.sync(ctx) != nil {
-		return false
-	}
-	return e.gens.Trusted()
+	return e.watch.looks.join(ctx, e, false) == nil && e.gens.Trusted()
 }
 
-// look waits until nobody else looks. Who waited for a look that the store
-// failed fails with it: a hanging store costs each caller one timeout, not one
-// for everybody who came before.
-func (c *coherence) look(ctx context.Context) error {
-	select {
-	case c.looking <- struct{}{}:
-		return nil
-	default:
+// wake keeps the looks coming for somebody who does not wait for one:
+// ephemeral values are valid without the store, but follow what it tells.
+func (e *Engine) wake() {
+	if e.touch(); !e.gens.Trusted() {
+		e.watch.trust(0)
 	}
-	before := c.failures.Load()
-	select {
-	case c.looking <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if c.failures.Load() == before {
-		return nil
-	}
-	defer c.looked()
-	return c.failure
-}
-
-func (c *coherence) looked() { <-c.looking }
-
-// sync applies all changes since the last look.
-func (e *Engine) sync(ctx context.Context) error {
-	c := &e.watch
-	if err := c.look(ctx); err != nil {
-		return err
-	}
-	defer c.looked()
-	since := e.gens.Seq()
-	began := time.Now()
-	var ch store.Changes
-	err := e.ask(ctx, &e.looks, func(ctx context.Context) (err error) {
-		ch, err = e.store.Changes(ctx, since)
-		return err
-	})
-	if err != nil {
-		if errors.Is(err, ErrStore) {
-			c.failure = err
-			c.failures.Add(1)
-		}
-		return err
-	}
-	e.apply(ch)
-	c.trust(e.cfg.Trust - time.Since(began))
-	return nil
-}
-
-// syncTo looks at the store only where seq is news.
-func (e *Engine) syncTo(ctx context.Context, seq uint64) error {
-	if e.gens.Seq() >= seq {
-		return nil
-	}
-	return e.sync(ctx)
-}
-
-// apply takes changes over into both kinds of memory. Ephemeral values follow
-// labels too: a dataset deleted elsewhere hides them as well.
-func (e *Engine) apply(ch store.Changes) {
-	first := e.gens.Seq() == 0
-	e.gens.Apply(ch)
-	if !first {
-		for _, l := range ch.Labels {
-			e.bumpLocal(l.Label)
-		}
-	}
-	e.watch.hearers.tell(ch)
-}
-
-// bumpLocal hides the ephemeral values that carry l.
-func (e *Engine) bumpLocal(l store.Label) {
-	e.localMu.Lock()
-	defer e.localMu.Unlock()
-	seq := e.local.Seq() + 1
-	e.local.Apply(store.Changes{Seq: seq, Labels: []store.LabelChange{{Label: l, Seq: seq}}})
-}
-
-// clearLocal hides the ephemeral value under key and returns the number of
-// the clear.
-func (e *Engine) clearLocal(key store.Key) uint64 {
-	e.localMu.Lock()
-	defer e.localMu.Unlock()
-	seq := e.local.Seq() + 1
-	e.local.Apply(store.Changes{Seq: seq, Keys: []store.KeyChange{{Key: key, Seq: seq}}})
-	return seq
 }
 
 // trust lets the memory tier answer for d, and keeps the looks coming.
@@ -170,6 +82,9 @@ func (c *coherence) trust(d time.Duration) {
 		c.running, c.stop = true, stop
 		c.ended.Add(1)
 		go c.poll(ctx)
+		if d <= 0 {
+			c.hint() // nobody has looked yet
+		}
 	}
 }
 
@@ -253,5 +168,6 @@ func (c *coherence) close() {
 	c.expiry.Stop()
 	c.mu.Unlock()
 	c.ended.Wait()
+	c.looks.ended.Wait()
 	c.e.gens.SetTrusted(false)
 }

@@ -368,8 +368,8 @@ func TestErrorTTLRemembersFailures(t *testing.T) {
 		if _, ok := r.Hit(f, c.Memory); ok {
 			t.Error("a failure passes for a plain hit")
 		}
-		if p, err := r.Peek(t.Context(), f, c); p.Outcome != 0 || p.Reason != Absent || err != nil {
-			t.Errorf("peek: %v (%v), %v", p.Outcome, p.Reason, err)
+		if p, err := r.Peek(t.Context(), f, c); p.Outcome != HitMemory || p.Failure != errBoom || err != nil {
+			t.Errorf("peek: %v (%v), %v, %v", p.Outcome, p.Reason, p.Failure, err)
 		}
 		time.Sleep(time.Minute)
 		if _, ok := r.Recall(t.Context(), f, c.Memory); ok {

@@ -48,6 +48,9 @@ type Engine struct {
 	writes  breaker
 	warned  atomic.Bool // Logger knows that the store fails
 	watch   coherence
+	life    atomic.Uint64 // how often the store's numbers went back
+	tiersMu sync.Mutex
+	tiers   []*Function // with memory tiers that follow the store; guarded by tiersMu
 	info    atomic.Pointer[store.Info]
 	sealer  *envelope.Sealer
 	budget  *memory.Budget // nil: none
@@ -164,9 +167,17 @@ func (e *Engine) ask(ctx context.Context, b *breaker, op func(context.Context) e
 	if err != nil {
 		return err
 	}
+	judged := false
+	defer func() {
+		if !judged { // the driver panicked
+			b.abandon(trial)
+		}
+	}()
 	opctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
 	defer cancel()
-	return e.judge(ctx, b, trial, op(opctx))
+	err = op(opctx)
+	judged = true
+	return e.judge(ctx, b, trial, err)
 }
 
 // judge notes how an operation went and marks a failure of the store as such.

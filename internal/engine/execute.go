@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/reprise-go/reprise/internal/flight"
 )
 
 // execute runs the function and files what it returns. ctx is the flight's.
@@ -37,20 +39,41 @@ func (e *Engine) run(ctx context.Context, f *Function, c *Call) (v any, cost tim
 // failed gives the stale value that may stand in for a failure, or the
 // failure, which it remembers where the function's ErrorTTL asks for it.
 func (e *Engine) failed(f *Function, c *Call, a *attempt, err error) *Result {
-	if s := a.stale; s != nil && e.mayStandIn(f, s) {
-		r := e.result(s, HitStale, TierStore)
+	if s := a.stale; s != nil && e.mayStandIn(f, s) && e.generations(f).Current(c.Key, hides(c, s.tags), a.begun) {
+		tier := TierStore
+		if f.Ephemeral {
+			tier = TierMemory
+		}
+		r := e.result(s, HitStale, tier)
 		r.Reason, r.Err, r.asOf = FunctionFailed, err, a.begun
 		return r
 	}
-	if f.ErrorTTL != nil && f.memory != nil && c.Mode.writes() {
-		if ttl := f.ErrorTTL(err); ttl > 0 {
-			now := e.clock.Now()
-			ent := &Entry{Err: err, Created: time.Now(), made: now}
-			ent.Expires = ent.Created.Add(ttl)
-			e.remember(f, c, ent, a.begun, c.Hides, lifetime{deadline: now + int64(ttl)})
-		}
+	r := &Result{Outcome: Failed, Reason: a.reason, Err: a.err, Failure: err}
+	if f.ErrorTTL != nil && f.memory != nil && c.Mode == Use && !interrupted(err) {
+		e.rememberError(f, c, a, r)
 	}
-	return &Result{Outcome: Failed, Reason: a.reason, Err: a.err, Failure: err}
+	return r
+}
+
+// interrupted reports whether the execution ended for a reason that is nothing
+// to the next caller: everybody left, the cache was closed, the lease was lost.
+func interrupted(err error) bool {
+	return errors.Is(err, flight.ErrNoWaiters) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLeaseLost)
+}
+
+// rememberError keeps a failure for as long as the function's ErrorTTL says.
+func (e *Engine) rememberError(f *Function, c *Call, a *attempt, r *Result) {
+	defer func() {
+		if p := recover(); p != nil { // must not take the function's error with it
+			r.Err = fmt.Errorf("ErrorTTL panicked: %v", p)
+		}
+	}()
+	if ttl := f.ErrorTTL(r.Failure); ttl > 0 {
+		now := e.clock.Now()
+		ent := &Entry{Err: r.Failure, Created: time.Now(), made: now}
+		ent.Expires = ent.Created.Add(ttl)
+		e.remember(f, c, ent, a.begun, a.life, c.Hides, lifetime{deadline: after(now, ttl)})
+	}
 }
 
 // mayStandIn holds while StaleOnError past the entry's expiry is not over, by

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/reprise-go/reprise/internal/lease"
+	"github.com/reprise-go/reprise/store"
 )
 
 // serialized runs the function under the lease of its key, or takes over the
@@ -14,7 +16,7 @@ func (e *Engine) serialized(ctx context.Context, f *Function, c *Call, a *attemp
 	defer e.watch.listeners.Add(-1)
 	var found *Result
 	var foundErr error
-	held, err := e.leases.Acquire(ctx, c.Key, f.LeaseTTL, func(ctx context.Context) (bool, error) {
+	held, err := e.acquire(ctx, c.Key, f.LeaseTTL, func(ctx context.Context) (bool, error) {
 		if c.Mode != Use {
 			return false, e.begin(ctx, f, a)
 		}
@@ -35,6 +37,16 @@ func (e *Engine) serialized(ctx context.Context, f *Function, c *Call, a *attemp
 		return found, nil
 	}
 	return e.alone(ctx, f, c, a, held)
+}
+
+// acquire waits for the lease, unless the store is left in peace.
+func (e *Engine) acquire(ctx context.Context, key store.Key, ttl time.Duration, ready func(context.Context) (bool, error)) (*lease.Lease, error) {
+	trial, err := e.writes.enter()
+	if err != nil {
+		return nil, err
+	}
+	held, err := e.leases.Acquire(ctx, key, ttl, ready)
+	return held, e.judge(ctx, &e.writes, trial, err)
 }
 
 // alone runs the function, under a lease where there is one, and files the

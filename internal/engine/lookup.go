@@ -11,7 +11,7 @@ import (
 // returns a result for a hit, and an error where the store failed and the
 // function is to fail with it.
 func (e *Engine) lookup(ctx context.Context, f *Function, c *Call, a *attempt) (*Result, error) {
-	*a = attempt{begun: a.begun}
+	*a = attempt{begun: a.begun, life: e.life.Load()}
 	if !c.Mode.reads() {
 		a.reason = RefreshAsked
 		return nil, e.storeFailed(f, a, e.begin(ctx, f, a))
@@ -20,16 +20,17 @@ func (e *Engine) lookup(ctx context.Context, f *Function, c *Call, a *attempt) (
 		a.reason = Absent
 		return e.recall(f, c, a), nil
 	}
+	at := e.clock.Now()
 	lk, err := e.read(ctx, c.Key)
 	if err != nil {
 		return nil, e.storeFailed(f, a, err)
 	}
 	a.begun, a.stored = lk.Seq, true
-	ent, reason := e.open(f, c, &lk)
+	ent, reason := e.open(f, c, &lk, at)
 	a.reason = reason
 	switch reason {
 	case NoReason:
-		return e.hit(f, c, ent, &lk), nil
+		return e.hit(f, c, a, ent, &lk, at), nil
 	case Expired:
 		a.stale = ent
 	}
@@ -81,9 +82,9 @@ func (e *Engine) result(ent *Entry, o Outcome, t Tier) *Result {
 		Created: ent.Created, Expires: ent.Expires, Age: e.Age(ent), Cost: ent.Cost, tags: ent.tags}
 }
 
-// open judges and decodes a record. With Expired it returns the entry all the
-// same, where it is sound.
-func (e *Engine) open(f *Function, c *Call, lk *store.Lookup) (*Entry, Reason) {
+// open judges and decodes a record that was asked for at the time at. With
+// Expired it returns the entry all the same, where it is sound.
+func (e *Engine) open(f *Function, c *Call, lk *store.Lookup, at int64) (*Entry, Reason) {
 	rec := &lk.Record
 	switch {
 	case lk.Damaged:
@@ -105,7 +106,7 @@ func (e *Engine) open(f *Function, c *Call, lk *store.Lookup) (*Entry, Reason) {
 		return nil, Undecodable
 	}
 	ent := &Entry{Value: v, Created: rec.Created, Expires: rec.Expires, Cost: rec.Cost, tags: rec.Labels.Tags}
-	ent.made = e.clock.Now() - int64(max(0, lk.Now.Sub(rec.Created)))
+	ent.made = at - int64(max(0, lk.Now.Sub(rec.Created)))
 	if !rec.Expires.IsZero() && !lk.Now.Before(rec.Expires) {
 		return ent, Expired
 	}
@@ -132,12 +133,12 @@ func hides(c *Call, tags []string) []store.Label {
 }
 
 // hit makes a result of a sound record and remembers it.
-func (e *Engine) hit(f *Function, c *Call, ent *Entry, lk *store.Lookup) *Result {
+func (e *Engine) hit(f *Function, c *Call, a *attempt, ent *Entry, lk *store.Lookup, at int64) *Result {
 	r := e.stored(f, ent)
 	r.asOf = lk.Seq
 	if f.memory != nil && c.Mode != ReadOnly {
-		life := e.lifetime(ent.Expires, lk.Now, f.StaleOnError)
-		e.remember(f, c, ent, lk.Seq, hides(c, lk.Record.Labels.Tags), life)
+		until := lifetimeFrom(at, ent.Expires, lk.Now, f.StaleOnError)
+		e.remember(f, c, ent, lk.Seq, a.life, hides(c, lk.Record.Labels.Tags), until)
 	}
 	return r
 }
@@ -151,7 +152,7 @@ func (e *Engine) Peek(ctx context.Context, f *Function, c *Call) (Result, error)
 	if f.memory != nil && (f.Ephemeral || e.revive(ctx)) {
 		ent, st := f.memory.Peek(c.Memory)
 		switch {
-		case st == memory.Hit && ent.Err == nil:
+		case st == memory.Hit:
 			return *e.result(ent, HitMemory, TierMemory), nil
 		case st == memory.Expired:
 			miss.Reason = Expired
@@ -162,11 +163,12 @@ func (e *Engine) Peek(ctx context.Context, f *Function, c *Call) (Result, error)
 	if f.Ephemeral {
 		return miss, nil
 	}
+	at := e.clock.Now()
 	lk, err := e.read(ctx, c.Key)
 	if err != nil {
 		return Result{Reason: StoreError, Err: err}, err
 	}
-	ent, reason := e.open(f, c, &lk)
+	ent, reason := e.open(f, c, &lk, at)
 	if reason != NoReason {
 		return Result{Reason: reason}, nil
 	}

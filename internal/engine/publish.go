@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,33 +15,46 @@ import (
 // file stores and remembers a computed value. Whatever goes wrong on the way,
 // the caller gets the value; the result says what went wrong. held is nil
 // where no lease is.
-func (e *Engine) file(ctx context.Context, f *Function, c *Call, a *attempt, v any, cost time.Duration, held *lease.Lease) *Result {
+func (e *Engine) file(ctx context.Context, f *Function, c *Call, a *attempt, v any, cost time.Duration, held *lease.Lease) (r *Result) {
 	ctx = context.WithoutCancel(ctx) // the value is there: a caller who leaves now loses nothing
-	r := &Result{own: v, ran: true, Reason: a.reason, Cost: cost, Err: a.err, Outcome: Populated,
-		asOf: a.begun, tags: c.tags(v)}
+	r = &Result{own: v, ran: true, Reason: a.reason, Cost: cost, Err: a.err, Outcome: Populated, asOf: a.begun}
 	if c.Mode == Refresh {
 		r.Outcome = Refreshed
 	}
+	defer func() {
+		if p := recover(); p != nil { // somebody's TTLFunc, Tags, KeyFunc or codec
+			err := fmt.Errorf("panic while the result was filed: %v", p)
+			r.Value, r.unshared = nil, err
+			r.outcome(PutFailed, NotSerializable, err)
+		}
+	}()
+	r.tags = c.tags(v)
 	ttl, keep := f.TTL(v)
-	if reason := e.unfit(ctx, c, keep); reason != NoReason {
-		return e.share(f, r.outcome(unfitOutcome(reason), reason, nil))
+	if reason, err := e.unfit(ctx, c, keep); reason != NoReason {
+		return e.share(f, r.outcome(unfitOutcome(reason), reason, err))
 	}
-	p, err := e.pack(f, c, v)
+	p, err := e.pack(f, c, v, r.tags)
 	if err != nil {
 		return e.share(f, r.outcome(PutFailed, NotSerializable, err))
 	}
 	r.Value = p.private
-	stamp, err := e.put(ctx, f, c, a, p, ttl, cost, held)
-	if err != nil {
-		e.note(r, a, err)
-		if r.Reason != Superseded { // memory can keep what the store cannot
-			e.rememberValue(f, c, a.begun, p, stampHere(ttl), cost)
-		}
-		return r
-	}
-	r.Created, r.Expires = stamp.Created, stamp.Expires
-	e.rememberValue(f, c, e.asOf(ctx, c, a, p, stamp), p, stamp, cost)
+	e.publish(ctx, f, c, a, p, ttl, held, r)
 	return r
+}
+
+// publish puts a packed value into both tiers, and into r how that went.
+func (e *Engine) publish(ctx context.Context, f *Function, c *Call, a *attempt, p *packed, ttl time.Duration, held *lease.Lease, r *Result) {
+	at := e.clock.Now()
+	stamp, err := e.put(ctx, f, c, a, p, ttl, r.Cost, held)
+	if err == nil {
+		r.Created, r.Expires = stamp.Created, stamp.Expires
+		e.rememberValue(f, c, e.asOf(ctx, c, a, p, stamp), a.life, p, stamp, at, r.Cost)
+		return
+	}
+	e.note(r, a, err)
+	if r.Reason != Superseded { // memory can keep what the store cannot
+		e.rememberValue(f, c, a.begun, a.life, p, stampHere(ttl), at, r.Cost)
+	}
 }
 
 // asOf is the number from which on a published value is known to be valid. A
@@ -90,18 +104,24 @@ func (e *Engine) note(r *Result, a *attempt, err error) {
 }
 
 // unfit says why a value is not to be filed at all.
-func (e *Engine) unfit(ctx context.Context, c *Call, keep bool) Reason {
+func (e *Engine) unfit(ctx context.Context, c *Call, keep bool) (Reason, error) {
 	switch {
 	case !c.Mode.writes():
-		return ModeReadOnly
+		return ModeReadOnly, nil
 	case !keep:
-		return NotKept
+		return NotKept, nil
 	}
-	if same, err := c.Work.Unchanged(ctx); err != nil || !same {
-		return InputsChanged
+	same, err := c.Work.Unchanged(ctx)
+	switch {
+	case err != nil:
+		return InputsChanged, fmt.Errorf("the inputs cannot be keyed any more after the run: %w", err)
+	case !same:
+		return InputsChanged, errInputsChanged
 	}
-	return NoReason
+	return NoReason, nil
 }
+
+var errInputsChanged = errors.New("the inputs, or files among them, changed while the function ran")
 
 func unfitOutcome(r Reason) Outcome {
 	if r == InputsChanged {
@@ -132,8 +152,8 @@ func (c *Call) tags(v any) []string {
 }
 
 // pack encodes a value and proves that it comes back as it went.
-func (e *Engine) pack(f *Function, c *Call, v any) (*packed, error) {
-	p := &packed{tags: c.tags(v)}
+func (e *Engine) pack(f *Function, c *Call, v any, tags []string) (*packed, error) {
+	p := &packed{tags: tags}
 	if f.Ephemeral {
 		private, err := f.Codec.Copy(v)
 		p.private = private
@@ -161,6 +181,8 @@ func (e *Engine) put(ctx context.Context, f *Function, c *Call, a *attempt, p *p
 		return stampHere(ttl), nil
 	case !a.stored:
 		return store.Stamp{}, a.err
+	case a.life != e.life.Load():
+		return store.Stamp{}, fmt.Errorf("%w: the store lost its data while the function ran", store.ErrSuperseded)
 	}
 	rec := e.record(ctx, f, c, a.begun, p, ttl, cost)
 	mode := store.PutPublish
@@ -188,10 +210,11 @@ func (e *Engine) record(ctx context.Context, f *Function, c *Call, begun uint64,
 	return rec
 }
 
-// rememberValue files a packed value in memory, with what is left of its life
-// counted from its stamp.
-func (e *Engine) rememberValue(f *Function, c *Call, asOf uint64, p *packed, s store.Stamp, cost time.Duration) {
-	ent := &Entry{Value: p.private, Created: s.Created, Expires: s.Expires, Cost: cost, made: e.clock.Now(), tags: p.tags}
-	life := e.lifetime(s.Expires, s.Created, f.StaleOnError)
-	e.remember(f, c, ent, asOf, hides(c, p.tags), life)
+// rememberValue files a packed value in memory. Its life is counted from at,
+// when the store was asked to stamp it, so that memory never outlives the
+// store by what the answer took.
+func (e *Engine) rememberValue(f *Function, c *Call, asOf, life uint64, p *packed, s store.Stamp, at int64, cost time.Duration) {
+	ent := &Entry{Value: p.private, Created: s.Created, Expires: s.Expires, Cost: cost, made: at, tags: p.tags}
+	until := lifetimeFrom(at, s.Expires, s.Created, f.StaleOnError)
+	e.remember(f, c, ent, asOf, life, hides(c, p.tags), until)
 }

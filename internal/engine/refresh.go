@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/reprise-go/reprise/internal/flight"
 )
 
 // Refresh begins a new execution behind a hit that is past RefreshAfter. The
@@ -15,7 +17,11 @@ func (e *Engine) Refresh(ctx context.Context, f *Function, c *Call) {
 	own := *c
 	own.Mode = Refresh
 	fl, leader, err := e.flights.Join(bg, own.flight(f), e.generations(f).Seq(), nil)
-	if err != nil || !leader {
+	if err != nil {
+		return
+	}
+	if !leader { // one is under way, and nobody waits for it here
+		fl.Leave(bg, flight.ErrNoWaiters)
 		return
 	}
 	fl.Go(func(ctx context.Context) (*Result, error) { return e.refresh(ctx, f, &own, fl.Begun()) })

@@ -13,6 +13,11 @@ func (e *Engine) Equip(f *Function, maxSize int) {
 		MaxSize: maxSize, Budget: e.budget, Clock: e.clock,
 		Generations: e.generations(f), Local: f.Ephemeral,
 	})
+	if !f.Ephemeral {
+		e.tiersMu.Lock()
+		defer e.tiersMu.Unlock()
+		e.tiers = append(e.tiers, f)
+	}
 }
 
 // generations are those that f's memory tier has to obey.
@@ -41,7 +46,7 @@ func (e *Engine) Hit(f *Function, key []byte) (*Entry, bool) {
 	if st != memory.Hit || ent.Err != nil || f.RefreshAfter > 0 || e.closed.Load() {
 		return nil, false
 	}
-	e.touch()
+	e.wake()
 	f.Counters.count(HitMemory, ent.Cost)
 	return ent, true
 }
@@ -59,6 +64,6 @@ func (e *Engine) Recall(ctx context.Context, f *Function, key []byte) (*Entry, b
 	if st != memory.Hit {
 		return nil, false
 	}
-	e.touch()
+	e.wake()
 	return ent, true
 }

@@ -129,6 +129,15 @@ func (c *Call[V]) Wait(ctx context.Context) (V, error) {
 	return c.value, c.err
 }
 
+// Leave takes a follower out that will not Wait, or not any longer, for the
+// reason given. The last one to leave cancels the execution. ctx is the one
+// that the follower joined with.
+func (c *Call[V]) Leave(ctx context.Context, why error) {
+	gone, cancel := context.WithCancelCause(ctx)
+	cancel(why)
+	_ = c.leave(gone)
+}
+
 // completion is a channel that is closed at the end, nil where that was.
 func (c *Call[V]) completion() <-chan struct{} {
 	c.group.mu.Lock()

@@ -76,7 +76,7 @@ func TestCloseCancels(t *testing.T) {
 		var g Group[int]
 		heeds, forgotten, waiting := lead(t, &g, Key{1}), lead(t, &g, Key{2}), lead(t, &g, Key{3})
 		heeds.Go(untilDone)
-		g.Forget(Key{2})
+		g.ForgetAll()
 		forgotten.Go(untilDone)
 		closed := make(chan error)
 		go func() { closed <- g.Close(within(t, time.Minute)) }()

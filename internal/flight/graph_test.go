@@ -45,7 +45,7 @@ func TestRecursionAfterForget(t *testing.T) {
 		if depth++; depth > 1 {
 			return 0, errors.New("ran again")
 		}
-		g.Forget(Key{1})
+		g.ForgetAll()
 		return call(ctx, &g, Key{1}, f)
 	}
 	if _, err := call(bg, &g, Key{1}, f); !errors.Is(err, ErrRecursive) {

@@ -55,11 +55,11 @@ func (g *Group[V]) Join(ctx context.Context, key Key, begun uint64, current func
 	return g.start(ctx, key, begun, within), true, nil
 }
 
-// Forget makes later callers of key start anew. A flight under way goes on
-// for those who have joined it.
-func (g *Group[V]) Forget(key Key) {
+// ForgetAll makes later callers of every key start anew. Flights under way go
+// on for those who have joined them.
+func (g *Group[V]) ForgetAll() {
 	g.mu.Lock()
-	delete(g.calls, key)
+	clear(g.calls)
 	g.mu.Unlock()
 }
 

@@ -182,8 +182,7 @@ func TestForget(t *testing.T) {
 	var g Group[int]
 	old := lead(t, &g, Key{})
 	f := follow(t, &g, Key{})
-	g.Forget(Key{})
-	g.Forget(Key{9})
+	g.ForgetAll()
 	young := lead(t, &g, Key{})
 	if g.Len() != 2 {
 		t.Fatalf("%d flights", g.Len())

@@ -86,6 +86,20 @@ func (g *Generations) Apply(c store.Changes) {
 	}
 }
 
+// Restart forgets everything and begins with c, of a store that began anew.
+// Numbers from before it mean nothing: whoever calls it sees to it that no
+// entry is put that was read or begun before, and clears the caches.
+func (g *Generations) Restart(c store.Changes) {
+	g.mu.Lock()
+	clear(g.labels)
+	clear(g.keys)
+	g.floor, g.labelFloor = 0, 0
+	g.seq.Store(0)
+	g.mu.Unlock()
+	c.Flush = true
+	g.Apply(c)
+}
+
 // Current reports whether nothing that concerns the key or the labels changed
 // after asOf, as far as this process knows.
 func (g *Generations) Current(key store.Key, labels []store.Label, asOf uint64) bool {
