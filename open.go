@@ -2,10 +2,12 @@ package reprise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/store/memstore"
@@ -27,6 +29,7 @@ func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
 		return nil, err
 	}
 	open, err := opener(rawURL, &cfg)
+	rawURL = withoutPassword(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("reprise: open %q: %w", rawURL, err)
 	}
@@ -46,12 +49,12 @@ func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
 // opener knows how to open the store at a URL, or what is wrong with the URL.
 func opener(rawURL string, cfg *Config) (func(context.Context) (store.Store, error), error) {
 	if rawURL == "" {
-		path, err := defaultPath()
-		return sqliteOpener(path, sqlitestore.Relaxed, cfg), err
+		return defaultOpener(cfg), nil
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("malformed URL: %w", err)
+		// url.Error repeats the URL, and with it a password.
+		return nil, fmt.Errorf("malformed URL: %w", errors.Unwrap(err))
 	}
 	switch u.Scheme {
 	case "memory":
@@ -62,6 +65,29 @@ func opener(rawURL string, cfg *Config) (func(context.Context) (store.Store, err
 		return nil, fmt.Errorf("the URL has no scheme; for a file say %q", "sqlite:"+rawURL)
 	}
 	return nil, fmt.Errorf("unknown scheme %q; known are sqlite and memory", u.Scheme)
+}
+
+// withoutPassword is the URL as it may be told.
+func withoutPassword(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	switch {
+	case err == nil:
+		return u.Redacted()
+	case strings.Contains(rawURL, "@"):
+		return rawURL[:strings.IndexByte(rawURL, ':')+1] + "…"
+	}
+	return rawURL
+}
+
+// defaultOpener opens the embedded store of this user.
+func defaultOpener(cfg *Config) func(context.Context) (store.Store, error) {
+	return func(ctx context.Context) (store.Store, error) {
+		path, err := defaultPath()
+		if err != nil {
+			return nil, err
+		}
+		return sqliteOpener(path, sqlitestore.Relaxed, cfg)(ctx)
+	}
 }
 
 func memoryOpener(cfg *Config) func(context.Context) (store.Store, error) {

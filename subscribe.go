@@ -138,10 +138,19 @@ func (q *eventQueue) deliver(ctx context.Context, closing <-chan struct{}, f fun
 		case <-q.ready:
 		}
 		for _, e := range q.take() {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || isClosed(closing) {
 				return
 			}
 			f(e)
 		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
