@@ -34,7 +34,7 @@ func (g *Group[V]) Close(ctx context.Context) error {
 	case <-grace.C:
 	}
 	if n := g.release(); n > 0 {
-		return fmt.Errorf("flight: close: %d execution(s) still run %v after they were cancelled: %w",
+		return fmt.Errorf("%d execution(s) still run %v after they were cancelled: %w",
 			n, closeGrace, context.Cause(ctx))
 	}
 	return nil

@@ -6,20 +6,21 @@ import (
 	"runtime/debug"
 )
 
-// Errors of this package. Compare with errors.Is.
+// Errors of this package. Compare with errors.Is. Their texts have no prefix of
+// their own: users meet them behind the prefix of what they called.
 var (
 	// ErrRecursive refuses a join that would make an execution wait for
 	// itself, directly or through others.
-	ErrRecursive = errors.New("flight: the call waits for itself; call the function with another input, or call it uncached")
+	ErrRecursive = errors.New("the call waits for itself; call the function with another input, or call it uncached")
 	// ErrClosed refuses new flights after Close, and is the cause with which
 	// Close cancels the executions that outlast its ctx.
-	ErrClosed = errors.New("flight: closed")
+	ErrClosed = errors.New("the cache is closed")
 	// ErrAbandoned reaches followers whose leader gave up before it ran
 	// anything. Nothing was executed: join again.
 	ErrAbandoned = errors.New("flight: the leading caller gave up before the execution; join again")
 	// ErrNoWaiters cancels an execution whose last caller has left. The cause
 	// wraps it together with what made that caller leave.
-	ErrNoWaiters = errors.New("flight: every caller has left")
+	ErrNoWaiters = errors.New("every caller has left")
 )
 
 // PanicError is what Wait panics with where the execution panicked, so that
@@ -32,7 +33,7 @@ type PanicError struct {
 // Error tells the value and the stack, which would otherwise be lost: the
 // stack of the caller does not lead to the place of the panic.
 func (p *PanicError) Error() string {
-	return fmt.Sprintf("flight: the function panicked: %v\n\n%s", p.Value, p.Stack)
+	return fmt.Sprintf("the function panicked: %v\n\n%s", p.Value, p.Stack)
 }
 
 // Unwrap is Value where that is an error, else nil.
