@@ -19,7 +19,8 @@ type Cache struct {
 	mu        sync.Mutex
 	functions map[identity]*registered // protected by mu
 	closed    bool                     // protected by mu
-	closeErr  error
+	closeOnce sync.Once
+	closeErr  error         // written once, by closeOnce
 	closing   chan struct{} // closed by Close
 }
 
@@ -65,15 +66,15 @@ func newCache(ctx context.Context, s store.Store, cfg *Config, warned bool) (*Ca
 // that says how many executions ignored their cancelled ctx. Calls after Close
 // return ErrClosed. Closing again returns what the first Close returned.
 func (c *Cache) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closed {
+	c.closeOnce.Do(func() {
+		c.mu.Lock()
 		c.closed = true
 		close(c.closing)
+		c.mu.Unlock() // functions that are waited for may ask for Stats
 		if err := c.engine.Close(); err != nil {
 			c.closeErr = fmt.Errorf("reprise: close: %w", err)
 		}
-	}
+	})
 	return c.closeErr
 }
 

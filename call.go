@@ -24,14 +24,15 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 	if err := f.keys.encode(ctx, s, sc); err != nil {
 		return f.unkeyed(ctx, in, r, err)
 	}
-	c := f.plan(s, sc, in)
+	w := f.plan(s, sc, in)
+	c := &w.call
 	c.Mode = engine.Mode(mode)
 	if c.Mode == engine.Use || c.Mode == engine.ReadOnly {
-		if done, err := f.remembered(ctx, c, r); done {
+		if done, err := f.remembered(ctx, w, r); done {
 			return err
 		}
 	}
-	er, err := f.serve(ctx, c)
+	er, err := f.serve(ctx, w.keep())
 	r.fill(&er, c.Key)
 	if errors.Is(err, ErrStore) {
 		r.Reason, r.Err = StoreError, err
@@ -44,7 +45,7 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 		return er.Failure
 	}
 	if er.Outcome == HitStale && er.Reason == RefreshDue && c.Mode == engine.Use {
-		f.cache.engine.Refresh(ctx, &f.fn, f.plan(s, sc, in))
+		f.cache.engine.Refresh(ctx, &f.fn, c)
 	}
 	return wrapped("call", f.opts.Name, &c.Key, err)
 }
@@ -72,8 +73,8 @@ func (f *Func[In, Out]) serve(ctx context.Context, c *engine.Call) (engine.Resul
 }
 
 // remembered answers from memory where it can.
-func (f *Func[In, Out]) remembered(ctx context.Context, c *engine.Call, r *Result[Out]) (bool, error) {
-	en := f.cache.engine
+func (f *Func[In, Out]) remembered(ctx context.Context, w *work[In, Out], r *Result[Out]) (bool, error) {
+	en, c := f.cache.engine, &w.call
 	ent, ok := en.Recall(ctx, &f.fn, c.Memory)
 	if !ok {
 		return false, nil
@@ -87,7 +88,7 @@ func (f *Func[In, Out]) remembered(ctx context.Context, c *engine.Call, r *Resul
 	if f.opts.RefreshAfter > 0 && r.Age >= f.opts.RefreshAfter {
 		r.Outcome, r.Reason = HitStale, RefreshDue
 		if c.Mode == engine.Use && en.RefreshDue(ent) {
-			en.Refresh(ctx, &f.fn, c)
+			en.Refresh(ctx, &f.fn, w.keep())
 		}
 	}
 	f.fn.Count(r.Outcome, r.Cost)

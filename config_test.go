@@ -54,10 +54,10 @@ func TestOnStoreError(t *testing.T) {
 	}
 }
 
-// remote is a store behind a network: operations may take their time.
-type remote struct{ store.Store }
+// distant is a store behind a network: operations may take their time.
+type distant struct{ store.Store }
 
-func (r remote) Info(ctx context.Context) (store.Info, error) {
+func (r distant) Info(ctx context.Context) (store.Info, error) {
 	i, err := r.Store.Info(ctx)
 	i.Local = false
 	return i, err
@@ -66,7 +66,7 @@ func (r remote) Info(ctx context.Context) (store.Info, error) {
 // A store that hangs costs a call its timeout a few times, and then nothing.
 func TestStoreTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faulty := storetest.NewFaulty(remote{memstore.New(nil)})
+		faulty := storetest.NewFaulty(distant{memstore.New(nil)})
 		c := over(t, faulty.Store(), &reprise.Config{StoreTimeout: time.Second})
 		fn, _ := counting[string]()
 		f := wrap(t, c, fn, reprise.Options[string, int]{Residency: reprise.Transient})

@@ -76,7 +76,7 @@ func (f *Func[In, Out]) Explain(ctx context.Context, in In) (Explanation, error)
 		}
 		return x, wrapped("explain", f.opts.Name, nil, context.Cause(ctx))
 	}
-	c := f.plan(s, sc, in)
+	c := &f.plan(s, sc, in).call
 	r, err := f.cache.engine.Peek(ctx, &f.fn, c)
 	x.Key, x.Hit, x.Tier, x.Reason, x.Age, x.Cost, x.Err = c.Key, r.Outcome.Hit(), r.Tier, r.Reason, r.Age, r.Cost, r.Err
 	if err != nil {

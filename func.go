@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reprise-go/reprise/internal/engine"
+	"github.com/reprise-go/reprise/internal/value"
 	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/version"
 )
@@ -20,8 +21,12 @@ type Func[In, Out any] struct {
 	keys    keyer[In]
 	values  *values[Out]
 	fn      engine.Function
-	labels  store.Labels  // of a call outside of any dataset
-	hides   []store.Label // of the same
+	// inputs copies an input for an execution that outlives its call; nil
+	// where that is needless, for immutable inputs, or impossible.
+	inputs    value.Cloner
+	immutable bool
+	labels    store.Labels  // of a call outside of any dataset
+	hides     []store.Label // of the same
 }
 
 // Name is what the function's results are filed under.
@@ -122,7 +127,7 @@ func (f *Func[In, Out]) act(ctx context.Context, op string, in In, do func(conte
 	if err := f.keys.encode(ctx, s, sc); err != nil {
 		return wrapped(op, f.opts.Name, nil, err)
 	}
-	c := f.plan(s, sc, in)
+	c := &f.plan(s, sc, in).call
 	return wrapped(op, f.opts.Name, &c.Key, do(ctx, c))
 }
 

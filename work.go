@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"unsafe"
 
 	"github.com/reprise-go/reprise/internal/engine"
 	"github.com/reprise-go/reprise/store"
@@ -17,11 +18,12 @@ type work[In, Out any] struct {
 	in       In
 	settings *settings
 	key      []byte // canonical bytes
+	kept     bool   // in is this work's own
 }
 
 // plan describes a keyed call to the engine. What it holds of sc it copies:
 // the execution may outlive the call.
-func (f *Func[In, Out]) plan(s *settings, sc *scratch[In], in In) *engine.Call {
+func (f *Func[In, Out]) plan(s *settings, sc *scratch[In], in In) *work[In, Out] {
 	w := &work[In, Out]{f: f, in: in, settings: s, key: bytes.Clone(sc.key)}
 	c := &w.call
 	*c = engine.Call{Key: f.keys.digest(w.key), Memory: w.key, Labels: f.labels, Hides: f.hides, Work: w}
@@ -33,7 +35,22 @@ func (f *Func[In, Out]) plan(s *settings, sc *scratch[In], in In) *engine.Call {
 		c.Labels.Dataset = s.exec.Dataset
 		c.Hides = c.Labels.Of(nil, store.Evict)
 	}
-	return c
+	return w
+}
+
+// keep makes the input the work's own, because the execution may outlive the
+// call: behind a hit, or for others when the caller leaves. From then on the
+// caller may modify what he passed. What cannot be copied stays shared, and
+// Unchanged finds whether it was modified.
+func (w *work[In, Out]) keep() *engine.Call {
+	if w.kept || w.f.inputs == nil {
+		return &w.call
+	}
+	own := new(In)
+	if w.f.inputs(unsafe.Pointer(own), unsafe.Pointer(&w.in)) {
+		w.in, w.kept = *own, true
+	}
+	return &w.call
 }
 
 // Run calls the function.
@@ -58,10 +75,11 @@ func (w *work[In, Out]) Manifest(ctx context.Context) []byte {
 }
 
 // Unchanged keys the inputs once more: files may have changed under the
-// function while it read them, and its result belongs to neither state.
+// function while it read them, or what the input refers to, and its result
+// belongs to neither state.
 func (w *work[In, Out]) Unchanged(ctx context.Context) (bool, error) {
 	k := &w.f.keys
-	if k.enc != nil && k.enc.Plain() {
+	if k.enc != nil && k.enc.Plain() && (w.kept || w.f.immutable) {
 		return true, nil
 	}
 	sc := k.get(w.in)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reprise-go/reprise/internal/canon"
 	"github.com/reprise-go/reprise/internal/engine"
+	"github.com/reprise-go/reprise/internal/value"
 	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/version"
 )
@@ -94,6 +95,11 @@ func (f *Func[In, Out]) identity() identity {
 // assemble describes the function to the engine.
 func (f *Func[In, Out]) assemble() {
 	o := &f.opts
+	if in := reflect.TypeFor[In](); value.Immutable(in) {
+		f.immutable = true
+	} else {
+		f.inputs, _ = value.CompileClone(in)
+	}
 	f.fn = engine.Function{
 		Name: o.Name, Ephemeral: o.Residency == Ephemeral, FailClosed: o.OnStoreError == FailClosed,
 		Serialize: o.Serialize, LeaseTTL: o.LeaseTTL, MaxRun: o.MaxRun, TTL: f.ttl,
