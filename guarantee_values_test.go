@@ -114,6 +114,16 @@ func plant(t *testing.T, path string, key store.Key, sealed []byte, honest bool)
 	}
 }
 
+// integrity asks SQLite whether its file is in order.
+func integrity(t *testing.T, path string) {
+	t.Helper()
+	raw(t, path, "PRAGMA integrity_check", nil, func(st *sqlite3.Stmt) {
+		if s := st.ColumnText(0); s != "ok" {
+			t.Errorf("integrity check of %s: %s", path, s)
+		}
+	})
+}
+
 // noise does not compress.
 func noise(seed, n int) []byte {
 	b := make([]byte, n)

@@ -97,7 +97,8 @@ func child(tb testing.TB, name string, args ...string) *process {
 func childOf(tb testing.TB, cmd *exec.Cmd, name string) *process {
 	tb.Helper()
 	p := &process{tb: tb, cmd: cmd}
-	cmd.Env = append(os.Environ(), childVar+"="+name, "REPRISE_MODE=")
+	cmd.Env = append(os.Environ(), childVar+"="+name, "REPRISE_MODE=",
+		"GORACE=atexit_sleep_ms=0") // else the race detector waits a second at the end
 	cmd.Stderr = &p.errs
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()
