@@ -87,7 +87,9 @@ func (s *ExecutionStore) ListValues(ctx context.Context, prefix string) ([]Store
 		if errors.Is(err, ErrMiss) {
 			return nil
 		}
-		values = append(values, StoredValue{metadata(rec.Labels.Entry, &full), b})
+		if err == nil {
+			values = append(values, StoredValue{metadata(rec.Labels.Entry, &full), b})
+		}
 		return err
 	})
 	return values, s.wrap("list values", prefix, err)

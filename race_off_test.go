@@ -1,0 +1,5 @@
+//go:build !race
+
+package reprise_test
+
+const raceEnabled = false
