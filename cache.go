@@ -17,7 +17,7 @@ type Cache struct {
 	mode   Mode
 
 	mu        sync.Mutex
-	functions map[identity]*registered // protected by mu
+	functions map[[32]byte]*registered // by identity.digest; protected by mu
 	closed    bool                     // protected by mu
 	closeOnce sync.Once
 	closeErr  error         // written once, by closeOnce
@@ -27,6 +27,7 @@ type Cache struct {
 // registered is a function that was wrapped. Wrapping it again is fine;
 // wrapping another as the same is not.
 type registered struct {
+	identity
 	code uintptr
 	fns  []*engine.Function
 }
@@ -46,7 +47,7 @@ func New(s store.Store, o *Config) (*Cache, error) {
 }
 
 func newCache(ctx context.Context, s store.Store, cfg *Config, warned bool) (*Cache, error) {
-	c := &Cache{mode: *cfg.Mode, functions: make(map[identity]*registered), closing: make(chan struct{})}
+	c := &Cache{mode: *cfg.Mode, functions: make(map[[32]byte]*registered), closing: make(chan struct{})}
 	var err error
 	c.engine, err = engine.New(engine.Config{
 		Store: s, Logger: cfg.Logger, Timeout: cfg.StoreTimeout,
@@ -97,9 +98,11 @@ func (c *Cache) DeleteDataset(ctx context.Context, dataset string) (int, error) 
 	if dataset == "" {
 		return 0, errors.New("reprise: delete dataset: the dataset is empty; ClearAll forgets everything")
 	}
+	before := c.engine.StoreTime(ctx)
 	n, err := c.engine.ClearLabel(ctx, store.DatasetLabel(dataset))
-	if err == nil {
-		c.engine.Purge(ctx, store.Query{Dataset: &dataset})
+	if err == nil && !before.IsZero() {
+		// Not what was set after the deletion.
+		c.engine.Purge(ctx, store.Query{Dataset: &dataset, CreatedBefore: before})
 	}
 	return n, wrapped("delete dataset", dataset, nil, err)
 }
@@ -127,12 +130,15 @@ func (c *Cache) register(id identity, code uintptr, fn *engine.Function) error {
 	if c.closed {
 		return wrapped("wrap", id.name, nil, ErrClosed)
 	}
-	r := c.functions[id]
+	digest := id.digest()
+	r := c.functions[digest]
 	if r == nil {
-		r = &registered{code: code}
-		c.functions[id] = r
+		r = &registered{identity: id, code: code}
+		c.functions[digest] = r
 	}
-	if r.code != code {
+	// Types that are local to two functions may have one name and structure,
+	// and so one digest.
+	if r.code != code || r.in != id.in || r.out != id.out {
 		return wrapped("wrap", id.name, nil,
 			errors.New("another function has this name and this version already, and the two would share results; give one of them another Name or Version"))
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // Errors of this package; compare with errors.Is. A cached function's own
-// error is returned as the function returned it.
+// error is returned as the function returned it, unless the execution was cut
+// short by MaxRun or a lost lease: then both are told.
 var (
 	// ErrMiss is what Peek returns where a call would run the function.
 	ErrMiss = errors.New("not in the cache")

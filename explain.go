@@ -2,6 +2,7 @@ package reprise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,14 +72,21 @@ func (f *Func[In, Out]) Explain(ctx context.Context, in In) (Explanation, error)
 	defer f.keys.put(sc)
 	if err := f.keys.encode(ctx, s, sc); err != nil {
 		x.Reason, x.Err = KeyError, err
-		if _, ok := err.(*ScopeError); ok {
+		switch {
+		case errors.Is(err, ErrScopeMissing):
 			x.Reason = ScopeMissing
+		case errors.Is(err, ErrStore):
+			x.Reason = StoreError
 		}
 		return x, wrapped("explain", f.opts.Name, nil, context.Cause(ctx))
 	}
 	c := &f.plan(s, sc, in).call
 	r, err := f.cache.engine.Peek(ctx, &f.fn, c)
 	x.Key, x.Hit, x.Tier, x.Reason, x.Age, x.Cost, x.Err = c.Key, r.Outcome.Hit(), r.Tier, r.Reason, r.Age, r.Cost, r.Err
+	if errors.Is(err, ErrStore) {
+		x.Reason, x.Err = StoreError, err
+		return x, nil
+	}
 	if err != nil {
 		return x, wrapped("explain", f.opts.Name, &c.Key, err)
 	}
@@ -97,10 +105,7 @@ func (f *Func[In, Out]) nearest(ctx context.Context, parts []canon.Part) (*Neare
 	kind := store.KindFunction
 	q := store.Query{Kind: &kind, Collection: &f.opts.Collection, Function: &f.opts.Name,
 		All: true, Manifests: true, Order: store.NewestFirst, Limit: nearestPage}
-	info, err := f.cache.engine.Store().Info(ctx)
-	if err != nil {
-		return nil, err
-	}
+	now := f.cache.engine.StoreTime(ctx)
 	var best *NearestEntry
 	for seen, size := 0, 0; seen < nearestAmong && size < nearestBytes; seen += nearestPage {
 		page, err := f.cache.engine.List(ctx, q)
@@ -109,7 +114,7 @@ func (f *Func[In, Out]) nearest(ctx context.Context, parts []canon.Part) (*Neare
 		}
 		for i := range page.Records {
 			size += len(page.Records[i].Manifest)
-			best = nearer(best, &page.Records[i], info.Now, parts)
+			best = nearer(best, &page.Records[i], now, parts)
 		}
 		if q.Cursor = page.Next; q.Cursor == "" {
 			break

@@ -100,11 +100,7 @@ func (f *Func[In, Out]) recall(ctx context.Context, s *settings, sc *scratch[In]
 // ErrNotSerializable, a call without a sound key with the reason.
 func (f *Func[In, Out]) Set(ctx context.Context, in In, out Out) error {
 	return f.act(ctx, "set", in, func(ctx context.Context, c *engine.Call) error {
-		v, err := f.values.copy(&out)
-		if err != nil {
-			return err
-		}
-		return f.cache.engine.Set(ctx, &f.fn, c, v)
+		return f.cache.engine.Set(ctx, &f.fn, c, &out)
 	})
 }
 
@@ -156,7 +152,8 @@ func (f *Func[In, Out]) ClearAll(ctx context.Context, o *ClearOptions) (int, err
 
 // Peek says whether a call would hit, and returns what it would. It runs
 // nothing and changes nothing. Where the call would run the function it
-// returns ErrMiss; *MissError has the reason, as has Result.Reason. The mode
+// returns ErrMiss; *MissError has the reason, as has Result.Reason. Where it
+// would return a remembered error (Options.ErrorTTL), so does Peek. The mode
 // does not matter.
 func (f *Func[In, Out]) Peek(ctx context.Context, in In) (Result[Out], error) {
 	var r Result[Out]
@@ -166,8 +163,11 @@ func (f *Func[In, Out]) Peek(ctx context.Context, in In) (Result[Out], error) {
 		if err != nil {
 			return err
 		}
-		if er.Outcome == 0 {
+		switch {
+		case er.Outcome == 0:
 			return &MissError{Reason: er.Reason}
+		case er.Failure != nil:
+			return er.Failure
 		}
 		r.Value, err = f.values.take(er.Value, false)
 		return err

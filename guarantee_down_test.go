@@ -150,15 +150,15 @@ var faults = map[string]func(*storetest.Faulty, storetest.Method){
 	},
 }
 
-var everything = []storetest.Method{storetest.MethodInfo, storetest.MethodGet, storetest.MethodPut,
+var everyMethod = []storetest.Method{storetest.MethodInfo, storetest.MethodGet, storetest.MethodPut,
 	storetest.MethodChanges, storetest.MethodClear, storetest.MethodBump}
 
 // TestGuarantee11_StoreDown: whatever step the store fails at, and however,
 // calls give right values in time, or under FailClosed the store's error, and
 // go back to normal without a restart.
 func TestGuarantee11_StoreDown(t *testing.T) {
-	steps := map[string][]storetest.Method{"everything": everything}
-	for _, m := range everything {
+	steps := map[string][]storetest.Method{"everyMethod": everyMethod}
+	for _, m := range everyMethod {
 		steps[string(m)] = []storetest.Method{m}
 	}
 	for step, methods := range steps {
@@ -197,7 +197,7 @@ func outage(t *testing.T, inner store.Store, policy reprise.StoreErrorPolicy, r 
 // TestGuarantee11_SQLiteDown is the same over a file, for the faults that a
 // file has: it fails, it does not hang.
 func TestGuarantee11_SQLiteDown(t *testing.T) {
-	for _, m := range everything {
+	for _, m := range everyMethod {
 		t.Run(string(m), func(t *testing.T) {
 			for _, policy := range []reprise.StoreErrorPolicy{reprise.FailOpen, reprise.FailClosed} {
 				synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,9 @@ type Options[In, Out any] struct {
 	// Name is the store name: what the function's results are filed under.
 	// Default: the function's qualified name. Closures, method values and
 	// instances of generic functions have none that says enough: they need
-	// one here. A name and version stand for one function in a Cache.
+	// one here. A name and version stand for one function in a Cache; what a
+	// closure captures, and the receiver of a method value, are no part of the
+	// key: functions that differ in these need names that differ.
 	Name string
 
 	// Version states the code's version. It wins over Policies, which then do
@@ -34,7 +36,8 @@ type Options[In, Out any] struct {
 	// "Query.Trace". An unknown path is an error of Wrap.
 	IgnoredInputs []string
 	// KeyFunc gives what is keyed instead of the inputs. Its error makes the
-	// call run uncached.
+	// call run uncached. It is called at each call, and up to three times more
+	// at a miss: it must be quick, and give the same for the same input.
 	KeyFunc func(context.Context, In) (any, error)
 
 	// Serialize lets one of many identical executions run, among all who share

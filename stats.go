@@ -43,12 +43,12 @@ func (c *Cache) Stats() Stats {
 	s.StoreFailing, s.StoreError = c.engine.State()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, r := range c.functions {
-		fs := s.Functions[id.name]
+	for _, r := range c.functions {
+		fs := s.Functions[r.name]
 		for _, fn := range r.fns {
 			fs.add(fn)
 		}
-		s.Functions[id.name] = fs
+		s.Functions[r.name] = fs
 	}
 	for _, fs := range s.Functions {
 		s.MemoryBytes += fs.Bytes

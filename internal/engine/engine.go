@@ -294,3 +294,16 @@ func (e *Engine) Close() error {
 	e.watch.close()
 	return errors.Join(err, e.store.Close())
 }
+
+// StoreTime is what the store's clock shows, or the zero time where the store
+// does not answer.
+func (e *Engine) StoreTime(ctx context.Context) time.Time {
+	var info store.Info
+	if e.ask(ctx, &e.reads, func(ctx context.Context) (err error) {
+		info, err = e.store.Info(ctx)
+		return err
+	}) != nil {
+		return time.Time{}
+	}
+	return info.Now
+}

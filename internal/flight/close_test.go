@@ -110,7 +110,7 @@ func TestCloseGivesUp(t *testing.T) {
 		if took := time.Since(begun); took != time.Minute+closeGrace {
 			t.Errorf("close took %v", took)
 		}
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), " 1 execution") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 execution") {
 			t.Errorf("close: %v", err)
 		}
 		want(t, deaf, 0, ErrClosed)
