@@ -87,8 +87,14 @@ func (v *values[Out]) copy(x any) (any, error) {
 	return v.recode(p)
 }
 
-// recode copies by way of the codec.
-func (v *values[Out]) recode(p *Out) (any, error) {
+// recode copies by way of the codec, whose panic is an error: it must not take
+// a computed value with it.
+func (v *values[Out]) recode(p *Out) (own any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			own, err = nil, fmt.Errorf("codec %s panicked while copying a result: %v", v.codec.Name(), r)
+		}
+	}()
 	b, err := v.codec.Append(nil, *p)
 	if err != nil {
 		return nil, err
