@@ -15,7 +15,7 @@ FUZZTIME ?= 10s
 # What the tests need beside Go, as command:debian-package. The race detector
 # needs a C compiler with its headers. Servers for the tests of remote stores
 # are added here.
-NEEDS := gcc:gcc gcc:libc6-dev
+NEEDS := gcc:gcc gcc:libc6-dev redis-server:redis-server
 
 # One package's tests may take this long; all of them take less.
 TIMEOUT := 10m
