@@ -1,7 +1,9 @@
 package reprise
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/reprise-go/reprise/store"
@@ -59,15 +61,20 @@ func (s *ExecutionStore) Subscribe(ctx context.Context, f func(Event)) (stop fun
 	return cancel, nil
 }
 
-// events picks out what concerns this execution store.
+// events picks out what concerns this execution store, in the order in which
+// it happened.
 func (s *ExecutionStore) events(ch store.Changes) []Event {
-	var out []Event
+	type numbered struct {
+		seq uint64
+		Event
+	}
+	var found []numbered
 	if ch.Flush {
-		out = append(out, Event{Type: Missed})
+		found = append(found, numbered{0, Event{Type: Missed}})
 	}
 	for _, l := range ch.Labels {
 		if s.carries(l.Label) {
-			out = append(out, Event{Type: ClearedAll})
+			found = append(found, numbered{l.Seq, Event{Type: ClearedAll}})
 		}
 	}
 	for _, k := range ch.Keys {
@@ -79,9 +86,14 @@ func (s *ExecutionStore) events(ch store.Changes) []Event {
 		if k.Gone {
 			e.Type = Deleted
 		}
-		out = append(out, e)
+		found = append(found, numbered{k.Seq, e})
 	}
-	return out
+	slices.SortStableFunc(found, func(a, b numbered) int { return cmp.Compare(a.seq, b.seq) })
+	events := make([]Event, len(found))
+	for i := range found {
+		events[i] = found[i].Event
+	}
+	return events
 }
 
 func (s *ExecutionStore) carries(l store.Label) bool {
