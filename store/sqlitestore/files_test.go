@@ -203,6 +203,20 @@ func TestOpenBadArguments(t *testing.T) {
 	}
 }
 
+// A process may die between its first write and the schema.
+func TestOpenBarelyCreated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "reprise.db")
+	execSQL(t, path, "PRAGMA auto_vacuum = INCREMENTAL")
+	if fi, err := os.Stat(path); err != nil || fi.Size() == 0 {
+		t.Fatalf("the pragma wrote nothing (%v), so this tests nothing", err)
+	}
+	s := open(t, path, nil)
+	if _, err := s.Put(t.Context(), numbered(1), store.PutPublish); err != nil {
+		t.Fatal(err)
+	}
+	wantNumbered(t, s, 1)
+}
+
 // Odd names must reach SQLite unharmed.
 func TestOpenOddPath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?mode=memory#x%41&ü", "r?.db")

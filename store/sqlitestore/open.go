@@ -108,8 +108,12 @@ func peek(f io.ReaderAt, path string) error {
 	if n < headerSize || string(h[:16]) != "SQLite format 3\x00" {
 		return fmt.Errorf("%w: %s is not an SQLite database: move it away, or choose another path", store.ErrCorrupt, path)
 	}
-	app, version := binary.BigEndian.Uint32(h[68:]), binary.BigEndian.Uint32(h[60:])
-	return accept(path, app, version)
+	field := func(at int) uint32 { return binary.BigEndian.Uint32(h[at:]) }
+	const pages, schemaCookie, userVersion, application = 28, 40, 60, 68
+	if field(application) == 0 && field(userVersion) == 0 && field(pages) <= 1 && field(schemaCookie) == 0 {
+		return nil // empty: another process is about to create the schema, or died when it was
+	}
+	return accept(path, field(application), field(userVersion))
 }
 
 func hasContent(path string) bool {

@@ -151,7 +151,8 @@ func isVirgin(c *conn) (bool, error) {
 // create makes the schema in one exclusive transaction, so that of several
 // processes that find the file empty one does it and the others wait. The
 // space of deleted entries can be given back only where auto_vacuum is chosen
-// before the first table.
+// before; to choose it writes a first page without our marks, so a database
+// that has nothing else is as good as an empty file.
 func create(c *conn, path string) (err error) {
 	if err := c.script("PRAGMA auto_vacuum = INCREMENTAL; BEGIN EXCLUSIVE"); err != nil {
 		return err
