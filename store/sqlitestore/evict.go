@@ -69,7 +69,7 @@ func (tx *txn) dropUntil(ids []int64, want, keep int64) (n swept, err error) {
 		if id == keep {
 			continue
 		}
-		h, err := tx.byID(id)
+		h, err := tx.entry(id)
 		if err != nil {
 			return n, err
 		}

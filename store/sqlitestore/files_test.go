@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -309,4 +310,29 @@ func use(s *sqlitestore.Store) {
 	s.Bump(ctx, store.All(), store.TagLabel("odd"))
 	s.Put(ctx, numbered(50), store.PutSet)
 	s.Sweep(ctx)
+}
+
+// A sweep over an index that names rows which are gone ends with an error: it
+// must not go round for ever.
+func TestSweepDamagedIndex(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "reprise.db")
+	c := newClock()
+	s := open(t, path, &sqlitestore.Options{SweepEvery: -1, Now: c.Now})
+	rec := numbered(1)
+	rec.TTL = time.Second
+	if _, err := s.Put(t.Context(), rec, store.PutPublish); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Delete the row while SQLite does not know the index.
+	execSQL(t, path, `CREATE TABLE hidden AS SELECT * FROM sqlite_schema WHERE name = 'entries_dead';
+		PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'entries_dead'`)
+	execSQL(t, path, `DELETE FROM entries; PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM hidden`)
+	c.Advance(time.Hour)
+	s = open(t, path, &sqlitestore.Options{SweepEvery: -1, Now: c.Now})
+	if _, err := s.Sweep(t.Context()); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("Sweep = %v, want ErrCorrupt", err)
+	}
 }

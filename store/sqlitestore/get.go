@@ -104,6 +104,7 @@ func (s *Store) scan(c *conn, st row, l *store.Lookup) (file []byte, err error) 
 	now := l.Now.UnixNano()
 	expires, grace := st.ColumnInt64(colExpires), time.Duration(st.ColumnInt64(colGrace))
 	if expires > 0 && now >= after(expires, grace) {
+		l.Expired = true
 		return nil, nil
 	}
 	r := &l.Record

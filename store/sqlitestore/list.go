@@ -208,7 +208,7 @@ func (tx *txn) purge(ids []int64) (live int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		h, err := tx.byID(id)
+		h, err := tx.entry(id)
 		if err != nil {
 			return 0, err
 		}

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -197,6 +198,9 @@ func (tx *txn) reap(unused [][]byte) error {
 		}
 		if err := tx.exec("DELETE FROM files WHERE hash = ?", hash); err != nil {
 			return err
+		}
+		if tx.db.Changes() != 1 {
+			return fmt.Errorf("%w: an index names value file %x, which is not there", errDamaged, hash)
 		}
 	}
 	return nil

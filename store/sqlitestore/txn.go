@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"time"
 
@@ -89,9 +90,13 @@ func (tx *txn) find(key store.Key) (h held, err error) {
 	return h, err
 }
 
-// byID returns the row with id; id 0 where there is none.
-func (tx *txn) byID(id int64) (h held, err error) {
+// entry returns the present row with id, which an index has named: a row that
+// is not there means that the index is damaged, and a loop over it would never end.
+func (tx *txn) entry(id int64) (h held, err error) {
 	_, err = tx.one("SELECT "+heldColumns+" FROM entries WHERE id = ?", func(r row) error { h = scanHeld(r); return nil }, id)
+	if err == nil && h.present != 1 {
+		err = fmt.Errorf("%w: an index names entry %d, which is not there", errDamaged, id)
+	}
 	return h, err
 }
 
