@@ -41,9 +41,9 @@ func TestGuarantee26_NothingLeaks(t *testing.T) {
 	}
 	use(0) // what is made once for all
 	descriptors, goroutines := descriptorsOf(t), runtime.NumGoroutine()
-	for n := range torture(100, 500) {
+	for n := range torture(50, 500) {
 		use(n)
-		if n%50 == 49 {
+		if n%25 == 24 {
 			if now := descriptorsOf(t); now != descriptors {
 				t.Fatalf("%d descriptors after %d rounds, %d before", now, n+1, descriptors)
 			}

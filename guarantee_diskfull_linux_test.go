@@ -32,9 +32,9 @@ func tiny(t *testing.T, bytes string) string {
 func TestGuarantee14_DiskFull(t *testing.T) {
 	for name, size := range map[string]int{"in the row": 20 << 10, "in a file": 200 << 10} {
 		t.Run(name, func(t *testing.T) {
-			dir := tiny(t, "8m")
+			dir := tiny(t, "4m")
 			ballast := filepath.Join(dir, "ballast")
-			if err := os.WriteFile(ballast, make([]byte, 4<<20), 0o600); err != nil {
+			if err := os.WriteFile(ballast, make([]byte, 2<<20), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			url := "sqlite:" + filepath.Join(dir, "cache.db")

@@ -49,6 +49,7 @@ var _ = asChild("populates", func(args []string) error {
 // kill -9, again and again. Every result that it acknowledged is a hit with the
 // right value, and the database is in order.
 func TestGuarantee17_KilledProcessesLoseNothing(t *testing.T) {
+	t.Parallel() // with others that wait for processes
 	url := file(t)
 	next := 0
 	first := make([]int, torture(20, 200))
