@@ -1,11 +1,14 @@
 package reprise
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/reprise-go/reprise/internal/canon"
 	"github.com/reprise-go/reprise/store"
@@ -19,7 +22,8 @@ type Explanation struct {
 	Hit      bool
 	Tier     Tier   // of a hit
 	Reason   Reason // of a miss, or of a stale hit
-	// Err is why the call has no sound key, or why the store does not answer.
+	// Err is why the call has no sound key, why the store does not answer, or
+	// why there is no Nearest.
 	Err error
 	// Age and Cost are those of the value that a hit would return.
 	Age, Cost time.Duration
@@ -97,6 +101,9 @@ func (f *Func[In, Out]) Explain(ctx context.Context, in In) (Explanation, error)
 	if err == nil && !x.Hit && !f.fn.Ephemeral {
 		x.Nearest, err = f.nearest(ctx, parts)
 	}
+	if errors.Is(err, ErrStore) {
+		x.Err, err = err, nil
+	}
 	return x, wrapped("explain", f.opts.Name, &c.Key, err)
 }
 
@@ -106,6 +113,9 @@ func (f *Func[In, Out]) nearest(ctx context.Context, parts []canon.Part) (*Neare
 	q := store.Query{Kind: &kind, Collection: &f.opts.Collection, Function: &f.opts.Name,
 		All: true, Manifests: true, Order: store.NewestFirst, Limit: nearestPage}
 	now := f.cache.engine.StoreTime(ctx)
+	if now.IsZero() {
+		return nil, cmp.Or(context.Cause(ctx), ErrStore)
+	}
 	var best *NearestEntry
 	for seen, size := 0, 0; seen < nearestAmong && size < nearestBytes; seen += nearestPage {
 		page, err := f.cache.engine.List(ctx, q)
@@ -160,12 +170,15 @@ func (x Explanation) String() string {
 			fmt.Fprintf(&b, " (%s)", x.Reason)
 		}
 		return b.String()
-	case x.Err != nil:
+	case x.Reason == KeyError, x.Reason == ScopeMissing, x.Reason == StoreError:
 		return fmt.Sprintf("%s: uncached (%s): %v", x.Function, x.Reason, x.Err)
 	}
 	fmt.Fprintf(&b, "%s: miss (%s)", x.Function, x.Reason)
 	if x.Nearest == nil {
 		b.WriteString("; no entry to compare with")
+		if x.Err != nil {
+			fmt.Fprintf(&b, ": %v", x.Err)
+		}
 		return b.String()
 	}
 	x.Nearest.describe(&b)
@@ -193,17 +206,26 @@ const maxDescribed = 12
 
 // String is the difference for people: "input.Limit: 10 → 20".
 func (d Difference) String() string {
+	part := strings.Map(shown, d.Part)
 	switch {
 	case d.Private:
-		return d.Part + ": changed (private)"
+		return part + ": changed (private)"
 	case d.Old == "" && d.New == "", d.Old == d.New:
-		return d.Part + ": changed"
+		return part + ": changed"
 	case d.Old == "":
-		return d.Part + ": new, " + d.New
+		return part + ": new, " + d.New
 	case d.New == "":
-		return d.Part + ": gone, was " + d.Old
+		return part + ": gone, was " + d.Old
 	}
-	return d.Part + ": " + d.Old + " → " + d.New
+	return part + ": " + d.Old + " → " + d.New
+}
+
+// shown keeps what a file is called from reaching a terminal as a command.
+func shown(r rune) rune {
+	if !strconv.IsPrint(r) {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 // rough rounds a duration to what people read.

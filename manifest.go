@@ -101,16 +101,9 @@ func (f *Func[In, Out]) inputParts(ctx context.Context, in In) ([]canon.Part, er
 	return []canon.Part{{Name: "KeyFunc", Digest: [8]byte(sum[:8])}}, nil
 }
 
-// previewLen bounds what of a text is shown.
-const previewLen = 80
-
 func textPart(name, text string) canon.Part {
 	sum := sha256.Sum256([]byte(text))
-	p := canon.Part{Name: name, Digest: [8]byte(sum[:8]), Preview: text}
-	if len(text) > previewLen {
-		p.Preview = text[:previewLen]
-	}
-	return p
+	return canon.Part{Name: name, Digest: [8]byte(sum[:8]), Preview: canon.Printable(text)}
 }
 
 // join makes a part's name of its path. An input that is no struct has none.

@@ -163,7 +163,7 @@ func dirParts(w *partsWriter, name string, private bool, p unsafe.Pointer) bool 
 func (f *dirFile) preview() string {
 	switch {
 	case f.link:
-		return printable("link to " + f.text)
+		return Printable("link to " + f.text)
 	case f.exec:
 		return strconv.FormatInt(f.info.Size(), 10) + " bytes, executable"
 	}

@@ -27,11 +27,12 @@ const maxPreview = 80
 func preview(v reflect.Value, ignored *ignoreTree) string {
 	var w previewer
 	w.value(v, ignored, 0)
-	return printable(w.String())
+	return Printable(w.String())
 }
 
-// printable cuts s to maxPreview characters and replaces what does not print.
-func printable(s string) string {
+// Printable cuts s to 80 characters and replaces what does not print, so that
+// it can be shown on a terminal.
+func Printable(s string) string {
 	var b strings.Builder
 	n := 0
 	for _, r := range s {
