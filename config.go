@@ -25,6 +25,8 @@ type Config struct {
 
 	// StoreTimeout bounds one operation on the store; 0: 5 seconds. A call
 	// makes at most a few, and none while a failing store is left in peace.
+	// The lookups of a store on this machine (store.Info.Local) are bounded by
+	// the store itself.
 	StoreTimeout time.Duration
 
 	// CloseTimeout is how long Close lets executions under way go on before it

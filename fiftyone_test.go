@@ -113,7 +113,7 @@ func TestFiftyOne_ttl_sqlite(t *testing.T) {
 		t.Errorf("age %v", r.Age)
 	}
 	now = now.Add(time.Millisecond)
-	does(t, t.Context(), f, "a", reprise.Populated, reprise.Absent)
+	does(t, t.Context(), f, "a", reprise.Populated, reprise.Expired)
 }
 
 func TestFiftyOne_max_size(t *testing.T) {

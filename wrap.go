@@ -56,6 +56,9 @@ func build[In, Out any](c *Cache, fn func(context.Context, In) (Out, error), o *
 	if err != nil {
 		return nil, wrapped("wrap", opts.Name, nil, err)
 	}
+	if opts.Serialize && !c.engine.Leases() {
+		return nil, refuse(true, "wrap %s: option Serialize: the store has no leases (it is no store.Leaser), so it cannot keep other processes from running the function; within this process identical calls share one execution anyway", opts.Name)
+	}
 	f := &Func[In, Out]{cache: c, call: fn, opts: opts, values: newValues(opts.Codec, opts.Shared)}
 	f.opts.Params.Func, f.opts.Params.Name = fn, opts.Name
 	for _, step := range []func() error{f.resolve, f.compile, func() error { return f.values.check(opts.Residency) }} {

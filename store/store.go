@@ -100,6 +100,7 @@ const (
 type Lookup struct {
 	Found   bool
 	Damaged bool      // there was an entry, but its value is lost or unreadable
+	Expired bool      // not found because past its grace, where the driver can still tell
 	Record  Record    // valid where Found
 	Seq     uint64    // the store's sequence number at the moment of the read
 	Now     time.Time // the store's clock at the moment of the read

@@ -103,7 +103,7 @@ func TestChangesByOthersArriveByPolling(t *testing.T) {
 		time.Sleep(testPoll + 1)
 		b.remembers(fb, c, nil)
 
-		b.does(fb, c, Populated, Absent, "v")
+		b.does(fb, c, Populated, Cleared, "v")
 		if err := a.Set(t.Context(), fa, c, "set"); err != nil {
 			t.Fatal(err)
 		}
@@ -447,7 +447,7 @@ func TestChangeWithoutALookAfterwards(t *testing.T) {
 		if _, ok := r.Hit(f, c.Memory); ok {
 			t.Error("memory answers")
 		}
-		r.does(f, c, Populated, Absent, "v")
+		r.does(f, c, Populated, Cleared, "v")
 		r.remembers(f, c, "v")
 	})
 }

@@ -138,7 +138,7 @@ func TestClearedByKeyAndByLabel(t *testing.T) {
 			t.Errorf("clear: %v, %v", had, err)
 		}
 		r.remembers(f, c, nil)
-		r.does(f, c, Populated, Absent, "v")
+		r.does(f, c, Populated, Cleared, "v")
 		if n, _ := r.ClearLabel(t.Context(), store.TagLabel("other")); n != 0 {
 			t.Errorf("another tag cleared %d", n)
 		}
@@ -397,10 +397,10 @@ func TestStaleOnError(t *testing.T) {
 		time.Sleep(time.Minute - 1)
 		r.does(f, failing, HitStale, FunctionFailed, "v")
 		time.Sleep(1)
-		r.does(f, failing, Failed, Absent, nil)
+		r.does(f, failing, Failed, Expired, nil)
 
 		off := r.function(func(f *Function) { f.TTL = lasting(time.Minute) })
-		r.does(off, c, Populated, Absent, "v")
+		r.does(off, c, Populated, Expired, "v")
 		time.Sleep(time.Minute)
 		r.does(off, failing, Failed, Absent, nil)
 	})
@@ -472,7 +472,7 @@ func TestPeek(t *testing.T) {
 		peeks(f, c, 0, Cleared, NoTier)
 		r.does(f, c, Populated, Cleared, "v")
 		time.Sleep(time.Hour)
-		peeks(f, c, 0, Absent, NoTier) // past its grace, the store has none
+		peeks(f, c, 0, Expired, NoTier) // also past its grace
 		r.faults.Fail(storetest.MethodGet, 1, errBoom)
 		got, err := r.Peek(t.Context(), bare, c)
 		if got.Reason != StoreError || !errors.Is(got.Err, ErrStore) || !errors.Is(err, ErrStore) {

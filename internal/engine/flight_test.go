@@ -181,7 +181,7 @@ func TestPublishUnderBegun(t *testing.T) {
 			t.Errorf("err %v", got.Err)
 		}
 		r.remembers(f, c, nil)
-		r.does(f, c.as(Use, gives("new")), Populated, Absent, "new")
+		r.does(f, c.as(Use, gives("new")), Populated, Cleared, "new")
 	})
 }
 

@@ -32,7 +32,7 @@ func (e *Engine) lookup(ctx context.Context, f *Function, c *Call, a *attempt) (
 	case NoReason:
 		return e.hit(f, c, a, ent, &lk, at), nil
 	case Expired:
-		a.stale = ent
+		a.stale = ent // nil where past its grace
 	}
 	return nil, nil
 }
@@ -89,6 +89,10 @@ func (e *Engine) open(f *Function, c *Call, lk *store.Lookup, at int64) (*Entry,
 	switch {
 	case lk.Damaged:
 		return nil, Corrupt
+	case lk.Expired:
+		return nil, Expired
+	case !lk.Found && e.gens.Changed(c.Key):
+		return nil, Cleared
 	case !lk.Found:
 		return nil, Absent
 	case !e.visible(c, rec):

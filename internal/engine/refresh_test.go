@@ -239,6 +239,6 @@ func TestClearBeatsRefresh(t *testing.T) {
 		h.result <- "late"
 		synctest.Wait()
 		r.remembers(f, c, nil)
-		r.does(f, c.as(Use, gives("new")), Populated, Absent, "new")
+		r.does(f, c.as(Use, gives("new")), Populated, Cleared, "new")
 	})
 }

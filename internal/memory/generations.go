@@ -108,6 +108,13 @@ func (g *Generations) Current(key store.Key, labels []store.Label, asOf uint64) 
 	return asOf >= g.floor && g.keys[key] <= asOf && g.labelsCurrent(labels, asOf)
 }
 
+// Changed reports whether this process has heard of a change of the key.
+func (g *Generations) Changed(key store.Key) bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.keys[key] > 0
+}
+
 // LabelsCurrent reports whether none of the labels was bumped after begun. It
 // is for records fresh from the store, which has checked the key itself.
 func (g *Generations) LabelsCurrent(labels []store.Label, begun uint64) bool {

@@ -17,6 +17,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Lookup, error) {
 	l := store.Lookup{Seq: s.seq, Now: s.now()}
 	e, ok := s.entries[key]
 	if !ok || e.gone(l.Now) {
+		l.Expired = ok
 		return l, nil
 	}
 	e.used = l.Now
