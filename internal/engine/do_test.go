@@ -402,7 +402,7 @@ func TestStaleOnError(t *testing.T) {
 		off := r.function(func(f *Function) { f.TTL = lasting(time.Minute) })
 		r.does(off, c, Populated, Expired, "v")
 		time.Sleep(time.Minute)
-		r.does(off, failing, Failed, Absent, nil)
+		r.does(off, failing, Failed, Expired, nil)
 	})
 }
 
