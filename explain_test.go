@@ -294,7 +294,7 @@ func TestExplainHits(t *testing.T) {
 			t.Errorf("explaining changed something (-before +after):\n%s", d)
 		}
 		time.Sleep(time.Hour)
-		reads(t, explain(t, ctx, hybrid, "a"), "slowly: miss (absent); nearest entry 1h12m0s ago; same inputs, same version")
+		reads(t, explain(t, ctx, hybrid, "a"), "slowly: miss (expired); nearest entry 1h12m0s ago; same inputs, same version")
 	})
 }
 
