@@ -100,13 +100,27 @@ func (e *Engine) Closed() bool { return e.closed.Load() }
 // Leases reports whether the store can serialize across processes.
 func (e *Engine) Leases() bool { return e.leases != nil }
 
-// Ready asks the store who it is and which generations it has.
+// Ready asks the store who it is and which generations it has. It comes before
+// the first call.
 func (e *Engine) Ready(ctx context.Context) error {
-	if _, err := e.storeInfo(ctx); err != nil {
+	info, err := e.storeInfo(ctx)
+	if err != nil {
 		return err
+	}
+	if e.leases != nil && !info.Local {
+		e.leases.Close() // nobody uses it yet
+		e.leases = lease.New(e.store.(store.Leaser), lease.Options{
+			Timeout: e.cfg.Timeout, PollMin: remotePollMin, PollMax: remotePollMax})
 	}
 	return e.sync(ctx)
 }
+
+// How often those who wait for a lease look at a store across a network. Its
+// events come first as a rule; the polling is for events that get lost.
+const (
+	remotePollMin = 50 * time.Millisecond
+	remotePollMax = time.Second
+)
 
 func (e *Engine) storeInfo(ctx context.Context) (*store.Info, error) {
 	if i := e.info.Load(); i != nil {
