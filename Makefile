@@ -15,7 +15,7 @@ FUZZTIME ?= 10s
 # What the tests need beside Go, as command:debian-package. The race detector
 # needs a C compiler with its headers. Servers for the tests of remote stores
 # are added here.
-NEEDS := gcc:gcc gcc:libc6-dev redis-server:redis-server
+NEEDS := gcc:gcc gcc:libc6-dev redis-server:redis-server postgres:postgresql
 
 # One package's tests may take this long; all of them take less.
 TIMEOUT := 10m
@@ -81,7 +81,7 @@ clean: ## remove what the other targets leave here
 needs:
 	@missing=; \
 	for n in $(NEEDS); do \
-	  command -v "$${n%%:*}" >/dev/null || missing="$$missing $${n#*:}"; \
+	  command -v "$${n%%:*}" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$${n%%:*}" >/dev/null || missing="$$missing $${n#*:}"; \
 	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
