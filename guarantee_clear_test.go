@@ -342,7 +342,7 @@ func TestGuarantee18_AClearBeatsAJoinedCall(t *testing.T) {
 // two handles come at random, with stores at random distances.
 func TestGuarantee18_NoOlderValueInAnyOrder(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
-		for range torture(3, 60) {
+		for range torture(3, 30) {
 			rapid.Check(t, func(rt *rapid.T) {
 				s := drawScript(rt)
 				var err error
@@ -355,7 +355,7 @@ func TestGuarantee18_NoOlderValueInAnyOrder(t *testing.T) {
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		scripts := rapid.Custom(drawScript)
-		for seed := range torture(20, 2000) {
+		for seed := range torture(20, 500) {
 			s := scripts.Example(seed)
 			synctest.Test(t, func(t *testing.T) {
 				inner, err := sqlitestore.Open(t.Context(), database(file(t)), nil)

@@ -172,7 +172,7 @@ func damages(good []byte) map[string][]byte {
 		"appended": append(bytes.Clone(good), 0),
 	}
 	r := rand.New(rand.NewPCG(7, uint64(len(good))))
-	for range torture(3, 500) {
+	for range torture(3, 60) {
 		at := r.IntN(len(good))
 		flipped := bytes.Clone(good)
 		flipped[at] ^= 1 << r.IntN(8)

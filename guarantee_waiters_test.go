@@ -253,7 +253,7 @@ func (o *outing) observed(t *testing.T, r reprise.Residency) fates {
 // interleavings of callers that come and leave, leaders among them, and
 // compares who got what and when with an account by hand.
 func TestGuarantee25_ACallersCancelIsNotTheExecutions(t *testing.T) {
-	for batch := range torture(10, 1000) { // rapid plays 100 each
+	for batch := range torture(10, 300) { // rapid plays 100 each
 		r := []reprise.Residency{reprise.Hybrid, reprise.Transient, reprise.Ephemeral}[batch%3]
 		rapid.Check(t, func(rt *rapid.T) {
 			o := drawOuting(rt)
