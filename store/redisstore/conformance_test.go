@@ -1,0 +1,88 @@
+//go:build unix
+
+package redisstore
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/reprise-go/reprise/internal/servertest"
+	"github.com/reprise-go/reprise/store"
+	"github.com/reprise-go/reprise/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serial numbers the stores that share a server.
+var serial atomic.Int64
+
+// fresh are options for a store that nobody else uses.
+func fresh() *Options { return &Options{Prefix: fmt.Sprint("test", serial.Add(1)), MaxValue: 2 << 20} }
+
+// opened opens a store and closes it when the test ends.
+func opened(t testing.TB, url string, o *Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func harness(url string) storetest.Harness {
+	again := func(t testing.TB, s store.Store) store.Store {
+		return opened(t, url, &Options{Prefix: prefixOf(s), MaxValue: 2 << 20})
+	}
+	return storetest.Harness{
+		Open: func(t testing.TB) store.Store { return opened(t, url, fresh()) },
+		Reopen: func(t testing.TB, s store.Store) store.Store {
+			s.Close()
+			return again(t, s)
+		},
+		Second:  again,
+		Corrupt: corruptValue,
+	}
+}
+
+func prefixOf(s store.Store) string {
+	meta := s.(*Store).names.meta
+	return meta[1 : len(meta)-len("}:")]
+}
+
+// corruptValue does to field v what a bug or an operator could do.
+func corruptValue(t testing.TB, s store.Store, key store.Key, how storetest.Corruption) {
+	t.Helper()
+	r := s.(*Store)
+	b, name := r.client.B(), r.names.entry(key)
+	v, err := r.client.Do(t.Context(), b.Hget().Key(name).Field("v").Build()).AsBytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := b.Hdel().Key(name).Field("v").Build()
+	switch how {
+	case storetest.FlipBit:
+		v[len(v)/2] ^= 1
+		cmd = b.Hset().Key(name).FieldValue().FieldValue("v", string(v)).Build()
+	case storetest.Truncate:
+		cmd = b.Hset().Key(name).FieldValue().FieldValue("v", string(v[:len(v)/2])).Build()
+	}
+	if err := r.client.Do(t.Context(), cmd).Error(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, harness(servertest.Redis(t).URL()))
+}
+
+func TestConformanceCluster(t *testing.T) {
+	storetest.Run(t, harness(servertest.RedisCluster(t).URL()))
+}
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Bench(b, harness(servertest.Redis(b).URL()))
+}
