@@ -18,7 +18,7 @@ FUZZTIME ?= 10s
 NEEDS := gcc:gcc gcc:libc6-dev redis-server:redis-server postgres:postgresql
 
 # One package's tests may take this long; all of them take less.
-TIMEOUT := 10m
+TIMEOUT := 15m
 
 .PHONY: help
 help: ## list the targets

@@ -11,6 +11,8 @@ import (
 
 	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/store/memstore"
+	"github.com/reprise-go/reprise/store/pgstore"
+	"github.com/reprise-go/reprise/store/redisstore"
 	"github.com/reprise-go/reprise/store/sqlitestore"
 )
 
@@ -19,9 +21,12 @@ import (
 //	""                     the embedded store, a SQLite file in the user's cache directory
 //	"sqlite:PATH"          a SQLite file; also "sqlite:///absolute/path". "?durability=full"
 //	                       makes each result survive a power failure
+//	"redis://HOST:PORT"    Redis, a single server or a cluster; "rediss" for TLS
+//	"postgres://HOST/DB"   PostgreSQL; "?reprise_schema=NAME" for a schema of its own
 //	"memory:"              this process only, for tests
 //
-// Directories are made as needed. The file belongs to the user alone. What
+// Directories are made as needed. The file belongs to the user alone. User and
+// password go into the URL as usual, and appear in no message. What
 // happens with a store that cannot be opened, Config.OnStoreError says.
 func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
 	cfg, err := o.complete()
@@ -61,10 +66,14 @@ func opener(rawURL string, cfg *Config) (func(context.Context) (store.Store, err
 		return memoryOpener(cfg), nil
 	case "sqlite":
 		return parseSQLite(u, cfg)
+	case "redis", "rediss":
+		return redisOpener(rawURL, cfg), nil
+	case "postgres", "postgresql":
+		return postgresOpener(rawURL, cfg), nil
 	case "":
 		return nil, fmt.Errorf("the URL has no scheme; for a file say %q", "sqlite:"+rawURL)
 	}
-	return nil, fmt.Errorf("unknown scheme %q; known are sqlite and memory", u.Scheme)
+	return nil, fmt.Errorf("unknown scheme %q; known are sqlite, redis, rediss, postgres and memory", u.Scheme)
 }
 
 // withoutPassword is the URL as it may be told.
@@ -93,6 +102,26 @@ func defaultOpener(cfg *Config) func(context.Context) (store.Store, error) {
 func memoryOpener(cfg *Config) func(context.Context) (store.Store, error) {
 	return func(context.Context) (store.Store, error) {
 		return memstore.New(&memstore.Options{Quota: max(0, cfg.Quota)}), nil
+	}
+}
+
+func redisOpener(rawURL string, cfg *Config) func(context.Context) (store.Store, error) {
+	return func(ctx context.Context) (store.Store, error) {
+		s, err := redisstore.Open(ctx, rawURL, &redisstore.Options{Timeout: cfg.StoreTimeout, Logger: cfg.Logger})
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+func postgresOpener(rawURL string, cfg *Config) func(context.Context) (store.Store, error) {
+	return func(ctx context.Context) (store.Store, error) {
+		s, err := pgstore.Open(ctx, rawURL, &pgstore.Options{Quota: cfg.Quota})
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 }
 

@@ -80,7 +80,9 @@ func (d *describer) structure(t reflect.Type) {
 	case reflect.Struct:
 		d.fields(t)
 	case reflect.Interface:
-		d.methods(t)
+		// Methods say nothing of the values; unnamed interfaces have no other
+		// name.
+		d.text(interfaceName(t))
 	case reflect.Func:
 		d.function(t)
 	default:
@@ -98,17 +100,6 @@ func (d *describer) fields(t reflect.Type) {
 		d.text(string(f.Tag))
 		d.buf = AppendBool(d.buf, f.Anonymous)
 		d.typ(f.Type)
-	}
-}
-
-func (d *describer) methods(t reflect.Type) {
-	d.buf = AppendArray(d.buf, t.NumMethod())
-	for i := range t.NumMethod() {
-		m := t.Method(i)
-		d.buf = AppendArray(d.buf, 3)
-		d.text(m.PkgPath)
-		d.text(m.Name)
-		d.function(m.Type)
 	}
 }
 

@@ -73,15 +73,11 @@ func signature(t reflect.Type) string {
 	return "(" + strings.Join(in, ", ") + dots + ") (" + strings.Join(out, ", ") + ")"
 }
 
+// interfaceName names packages by their last element only: methods are not
+// looked up, for the reason that declares gives.
 func interfaceName(t reflect.Type) string {
-	var methods []string
-	for i := range t.NumMethod() {
-		m := t.Method(i)
-		name := m.Name
-		if m.PkgPath != "" {
-			name = m.PkgPath + "." + name
-		}
-		methods = append(methods, name+signature(m.Type))
+	if t.NumMethod() == 0 {
+		return "interface{}"
 	}
-	return "interface{" + strings.Join(methods, "; ") + "}"
+	return t.String()
 }
