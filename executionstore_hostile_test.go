@@ -53,10 +53,11 @@ func TestExecutionStoreHostileKeys(t *testing.T) {
 
 func TestExecutionStorePages(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *reprise.Cache) {
-		n, ctx := 2500, t.Context() // a page has 1,000
 		if raceEnabled {
-			n = 1050
+			t.Skip("one goroutine does all of it, and takes minutes under the race detector")
 		}
+		const n = 2500 // a page has 1,000
+		ctx := t.Context()
 		s := execStore(t, c, nil)
 		want := make([]string, n)
 		for i := range want {
@@ -68,7 +69,7 @@ func TestExecutionStorePages(t *testing.T) {
 			set(t, s, want[i], i, &reprise.SetOptions{Policy: p})
 		}
 		listed(t, s, "", want...)
-		listed(t, s, "1", want[1000:min(n, 2000)]...)
+		listed(t, s, "1", want[1000:2000]...)
 		values, err := s.ListValues(ctx, "")
 		if err != nil || len(values) != n {
 			t.Fatalf("%d values, %v", len(values), err)
