@@ -122,20 +122,23 @@ func makeSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	return err
 }
 
-// seed makes the first rows. Numbers and fences begin with the server's clock,
-// so where the tables are dropped and made anew, they go on above those that
-// programs remember.
+// seed makes the first rows. Sequence numbers, fences and the numbers of label
+// sets begin with the server's clock: so where the tables are dropped and made
+// anew, they go on above those that programs remember.
 func seed(ctx context.Context, tx pgx.Tx, schema string) error {
 	id := make([]byte, 32)
 	rand.Read(id) // never fails: crypto/rand ends the program instead
 	s := quote(schema)
+	literal := func(table string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "." + table + "'" }
 	for _, stmt := range []struct {
 		sql  string
 		args []any
 	}{
 		{"INSERT INTO " + s + ".meta (id, seq, floor) SELECT $1, n, n FROM (SELECT " + nowSQL + " AS n) AS clock", []any{id}},
 		{"INSERT INTO " + s + ".sweeps (at) VALUES (0)", nil},
-		{"SELECT setval('" + strings.ReplaceAll(s, "'", "''") + ".fences', " + nowSQL + ")", nil},
+		{"SELECT setval(" + literal("fences") + ", " + nowSQL + ")", nil},
+		{"SELECT setval(pg_get_serial_sequence(" + literal("sets") + ", 'id'), " + nowSQL + ")", nil},
+		{"ANALYZE " + s + ".meta", nil}, // so that Get's plan knows that it has one row
 	} {
 		if _, err := tx.Exec(ctx, stmt.sql, stmt.args...); err != nil {
 			return err

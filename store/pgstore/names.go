@@ -71,10 +71,12 @@ func decodeTags(s string) ([]string, error) {
 	return tags, nil
 }
 
-// names remembers the digests of label sets, which are the same forever.
+// names remembers label sets. A number is never given to another set, not even
+// where the tables are made anew, and a set never changes.
 type names struct {
 	mu      sync.RWMutex
 	digests map[labelSet][]byte // guarded by mu
+	byID    map[int64]labelSet  // guarded by mu
 }
 
 // maxNames bounds the memory. Programs have far fewer functions and datasets.
@@ -95,6 +97,32 @@ func (n *names) digest(ls labelSet) []byte {
 	}
 	n.digests[ls] = d
 	return d
+}
+
+// setByID resolves the number that an entry holds.
+func (s *Store) setByID(ctx context.Context, c *pgx.Conn, id int64) (labelSet, error) {
+	n := &s.names
+	n.mu.RLock()
+	ls, ok := n.byID[id]
+	n.mu.RUnlock()
+	if ok {
+		return ls, nil
+	}
+	var r labelRow
+	if err := c.QueryRow(ctx, s.sql.set, id).Scan(r.targets()...); err != nil {
+		return ls, err
+	}
+	ls, err := r.set()
+	if err != nil {
+		return ls, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.byID == nil || len(n.byID) >= maxNames {
+		n.byID = map[int64]labelSet{}
+	}
+	n.byID[id] = ls
+	return ls, nil
 }
 
 // labelArrays are labels as our functions in the database take them: without
@@ -141,7 +169,7 @@ func (s *Store) know(ctx context.Context, c *pgx.Conn, ls labelSet) error {
 	return err
 }
 
-// labelRow scans labelColumns. Where there is no entry all are null.
+// labelRow scans labelColumns. Where there is no set all are null.
 type labelRow struct {
 	kind, policy                                        *int16
 	collection, function, dataset, version, tags, entry []byte

@@ -42,6 +42,8 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	lines := &lines{}
+	cfg.ConnConfig.DialFunc = lines.dial(cfg.ConnConfig.DialFunc)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: open: %s", redact(err.Error()))
@@ -54,7 +56,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 		}
 		return nil, fmt.Errorf("pgstore: open %s: %w", place(cfg.ConnConfig), err)
 	}
-	return newStore(opts, pool, id), nil
+	return newStore(opts, pool, lines, id), nil
 }
 
 // place names the database for messages, without the password.

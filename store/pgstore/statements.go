@@ -5,7 +5,7 @@ import "strings"
 // statements are the SQL texts of a schema; pgx prepares each once a
 // connection.
 type statements struct {
-	get, info, put, publish, clear, bump, know, held, update                string
+	get, info, put, publish, clear, bump, know, held, update, set           string
 	acquire, renew, release                                                 string
 	changes, free, dead, hidden, hiddenIn, evict, persistent, uses, claim   string
 	mark, raise, tombs, idleSets, dropSets, dropLabels, dropTallies, leases string
@@ -25,8 +25,9 @@ func newStatements(schema string) *statements {
 	st := &statements{
 		// The join returns the number of the same snapshot, with or without an
 		// entry.
-		get: `SELECT m.seq, {now}, e.begun, e.created, e.expires, e.grace, e.cost, e.size, e.fence, e.dead, e.value, ` + labelColumns + `
-			FROM {schema}.meta m LEFT JOIN {schema}.entries e ON e.key = $1 AND e.present LEFT JOIN {schema}.sets s ON s.id = e.set_id`,
+		get: `SELECT m.seq, {now}, e.set_id, e.begun, e.created, e.expires, e.grace, e.dead, e.cost, e.size, e.fence, e.entry, e.value
+			FROM {schema}.meta m LEFT JOIN {schema}.entries e ON e.key = $1 AND e.present`,
+		set: `SELECT ` + labelColumns + ` FROM {schema}.sets s, (SELECT ''::bytea AS entry) e WHERE s.id = $1`,
 		info: `SELECT m.id, m.seq, {now}, t.entries, t.bytes FROM {schema}.meta m,
 			(SELECT coalesce(sum(entries), 0)::bigint AS entries, coalesce(sum(bytes), 0)::bigint AS bytes FROM {schema}.tallies) t`,
 		put:     `SELECT o_status, o_created, o_expires, o_seq FROM {schema}.put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
@@ -43,11 +44,11 @@ func newStatements(schema string) *statements {
 		changes: `SELECT 0 AS what, m.seq, m.floor, 0::smallint AS kind, ''::bytea AS value, false AS gone,
 				0::smallint AS set_kind, ''::bytea, ''::bytea, ''::bytea, ''::bytea, ''::bytea, ''::bytea FROM {schema}.meta m
 			UNION ALL SELECT 1, l.seq, 0, l.kind, l.value, false, 0::smallint, '', '', '', '', '', ''
-				FROM {schema}.labels l WHERE l.seq > 0 AND l.seq > $1
+				FROM {schema}.labels l WHERE l.seq > 0 AND l.seq > $1::bigint
 			UNION ALL (SELECT 2, e.changed, 0, 0::smallint, e.key, e.changed = e.cleared, coalesce(s.kind, 0::smallint),
 				s.collection, s.function, s.dataset, s.version, s.tags, e.entry
 				FROM {schema}.entries e LEFT JOIN {schema}.sets s ON s.id = e.set_id
-				WHERE e.changed > 0 AND e.changed > $1 AND $1 > 0 ORDER BY e.changed LIMIT $2)
+				WHERE e.changed > 0 AND e.changed > $1::bigint AND $1::bigint > 0 ORDER BY e.changed LIMIT $2)
 			ORDER BY 1, 2`,
 		free: `SELECT o_entries, o_bytes, o_live FROM {schema}.free($1, $2, $3, $4)`,
 		dead: `SELECT key, created, changed FROM {schema}.entries WHERE dead > 0 AND dead <= {now} LIMIT $1`,
@@ -101,7 +102,7 @@ func newStatements(schema string) *statements {
 		schema: quote(schema),
 	}
 	for _, s := range []*string{
-		&st.get, &st.info, &st.put, &st.publish, &st.clear, &st.bump, &st.know, &st.held, &st.update, &st.acquire, &st.renew,
+		&st.get, &st.info, &st.put, &st.publish, &st.clear, &st.bump, &st.know, &st.held, &st.update, &st.set, &st.acquire, &st.renew,
 		&st.release, &st.changes, &st.free, &st.dead, &st.hidden, &st.hiddenIn, &st.evict, &st.persistent, &st.uses, &st.claim,
 		&st.mark, &st.raise, &st.tombs, &st.idleSets, &st.dropSets, &st.dropLabels, &st.dropTallies, &st.leases,
 	} {

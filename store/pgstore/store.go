@@ -33,17 +33,15 @@ type Store struct {
 
 	life       context.Context // until Close
 	stop       context.CancelFunc
-	cut        context.Context // until Close has lost patience with methods under way
-	cutOff     context.CancelFunc
+	lines      *lines         // which Close cuts when it has lost patience with methods under way
 	background sync.WaitGroup // the sweeper and watches
 }
 
 var _ store.Store = (*Store)(nil)
 
-func newStore(o Options, pool *pgxpool.Pool, id [32]byte) *Store {
-	s := &Store{o: o, pool: pool, sql: newStatements(o.Schema), id: id}
+func newStore(o Options, pool *pgxpool.Pool, lines *lines, id [32]byte) *Store {
+	s := &Store{o: o, pool: pool, lines: lines, sql: newStatements(o.Schema), id: id}
 	s.life, s.stop = context.WithCancel(context.Background())
-	s.cut, s.cutOff = context.WithCancel(context.Background())
 	if o.SweepEvery > 0 {
 		s.background.Go(func() { s.sweepEvery(s.life, o.SweepEvery) })
 	}
@@ -62,9 +60,8 @@ func (s *Store) Close() error {
 	defer cancel()
 	// Which entries were used is worth one try, not an error.
 	_ = s.flushUses(ctx)
-	impatience := time.AfterFunc(closePatience, s.cutOff)
+	impatience := time.AfterFunc(closePatience, s.lines.cutAll)
 	defer impatience.Stop()
-	defer s.cutOff()
 	if s.shut() {
 		s.background.Wait()
 		s.pool.Close()
@@ -102,17 +99,14 @@ func (s *Store) do(ctx context.Context, doing string, r repeat, f func(context.C
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("pgstore: %s: %w", doing, err)
 	}
-	inner, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.cut, cancel)()
-	err := s.attempts(inner, r, f)
+	err := s.attempts(ctx, r, f)
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil && !answered(err) {
 		return fmt.Errorf("pgstore: %s: %w", doing, ctx.Err())
 	}
-	if s.cut.Err() != nil {
+	if s.lines.isCut() {
 		return fmt.Errorf("pgstore: %s: %w", doing, store.ErrClosed)
 	}
 	return explain(doing, err)
@@ -133,7 +127,7 @@ func (s *Store) attempts(ctx context.Context, r repeat, f func(context.Context, 
 			return f(ctx, c.Conn())
 		})
 		switch {
-		case err == nil, try == most, ctx.Err() != nil, !ran:
+		case err == nil, try == most, ctx.Err() != nil, !ran, s.lines.isCut():
 			return err
 		case codeOf(err) == codeDeadlock, isStale(err), pgconn.SafeToRetry(err):
 		case r == again && isBroken(err):
