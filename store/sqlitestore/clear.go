@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -16,7 +15,10 @@ const hiddenSeq = `max((SELECT seq FROM labels WHERE id = s.by_function),
 	iif(s.policy = 0, (SELECT seq FROM labels WHERE id = 1), 0))`
 
 // visible is true for a row e of entries, in the set s, that no bump hides.
-const visible = `e.present = 1 AND e.begun >= ` + hiddenSeq + ` AND (e.ntags = 0 OR NOT EXISTS
+const visible = `e.present = 1 AND e.begun >= ` + hiddenSeq + ` AND ` + untagged
+
+// untagged is true for a row e of entries that no bump of a tag hides.
+const untagged = `(e.ntags = 0 OR NOT EXISTS
 	(SELECT 1 FROM tags t JOIN labels l ON l.id = t.label WHERE t.entry = e.id AND l.seq > e.begun))`
 
 // live is visible and unexpired; its parameter is the time.
@@ -38,9 +40,7 @@ func (s *Store) Clear(ctx context.Context, key store.Key) (store.Bumped, error) 
 		}
 		b = store.Bumped{Seq: uint64(tx.next())}
 		if h.id == 0 {
-			return tx.exec(`INSERT INTO entries (prefix, present, set_id, begun, created, expires, grace, dead, cost, size, fence, ntags,
-				cleared, changed, key, entry, tags, file, value, manifest)
-				VALUES (?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?, ?, x'', x'', x'', x'', x'')`, prefix(key), tx.seq, tx.seq, key[:])
+			return tx.bury(key)
 		}
 		if h.present == 1 {
 			if b.Entries, err = tx.clearPresent(h); err != nil {
@@ -53,6 +53,17 @@ func (s *Store) Clear(ctx context.Context, key store.Key) (store.Bumped, error) 
 		return store.Bumped{}, err
 	}
 	return b, nil
+}
+
+// bury makes the tombstone of a key that has no row.
+func (tx *txn) bury(key store.Key) error {
+	err := tx.exec(`INSERT INTO entries (id, prefix, present, set_id, begun, created, expires, grace, cost, size, fence, ntags,
+		cleared, changed, key, entry, tags, file, value, manifest)
+		VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?, ?, x'', x'', x'', x'', x'')`, tx.tail.last+1, prefix(key), tx.seq, tx.seq, key[:])
+	if err != nil {
+		return err
+	}
+	return tx.added(0)
 }
 
 // clearPresent lets go of the row and returns how many live entries it was.
@@ -70,8 +81,9 @@ func (tx *txn) clearPresent(h held) (int, error) {
 	return 0, nil
 }
 
-// Bump hides all entries with any of the labels. It writes one row a label;
-// counting the entries it hides reads an index.
+// Bump hides all entries with any of the labels. Its cost does not grow with
+// the number of entries but with that of tallies, except for tags, whose
+// entries it goes through.
 func (s *Store) Bump(ctx context.Context, labels ...store.Label) (store.Bumped, error) {
 	if len(labels) == 0 {
 		return store.Bumped{}, fmt.Errorf("sqlitestore: bump: %w: no label", store.ErrBadQuery)
@@ -83,6 +95,9 @@ func (s *Store) Bump(ctx context.Context, labels ...store.Label) (store.Bumped, 
 	}
 	var b store.Bumped
 	err := s.write(ctx, "bump", func(tx *txn) error {
+		if err := tx.settleAll(); err != nil {
+			return err
+		}
 		b = store.Bumped{Seq: uint64(tx.next())}
 		for _, l := range labels {
 			n, err := tx.bump(l)
@@ -106,25 +121,29 @@ func (tx *txn) bump(l store.Label) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := tx.number(countSQL[l.Kind], tx.now, id)
-	if err != nil {
-		return 0, err
+	var n int64
+	if l.Kind == store.LabelTag {
+		n, err = tx.bumpTag(id)
+	} else {
+		n, err = tx.bumpSet(id, setsWith[l.Kind])
 	}
-	return int(n), tx.exec("UPDATE labels SET seq = ? WHERE id = ?", tx.seq, id)
+	if err == nil {
+		err = tx.exec("UPDATE labels SET seq = ? WHERE id = ?", tx.seq, id)
+	}
+	if err == nil {
+		err = tx.flushTallies()
+	}
+	return int(n), err
 }
 
-// countSQL counts the live entries with a label. The parameters are the time
-// and the label.
-var countSQL = map[store.LabelKind]string{
-	store.LabelAll:             countWhere + "s.policy = 0 AND ? = 1",
-	store.LabelFunction:        countWhere + "s.by_function = ?",
-	store.LabelFunctionDataset: countWhere + "s.by_link = ?",
-	store.LabelDataset:         countWhere + "s.by_dataset = ?",
-	store.LabelTag: `SELECT count(*) FROM tags i CROSS JOIN entries e ON e.id = i.entry CROSS JOIN sets s ON s.id = e.set_id
-		WHERE ` + live + ` AND i.label = ?`,
+// setsWith is the condition for the sets that carry a label, by its kind. The
+// parameter is the label.
+var setsWith = map[store.LabelKind]string{
+	store.LabelAll:             "s.policy = 0 AND ? = 1",
+	store.LabelFunction:        "s.by_function = ?",
+	store.LabelFunctionDataset: "s.by_link = ?",
+	store.LabelDataset:         "s.by_dataset = ?",
 }
-
-const countWhere = "SELECT count(*) FROM sets s CROSS JOIN entries e ON e.set_id = s.id WHERE " + live + " AND "
 
 // Update changes expiry or policy of a live entry.
 func (s *Store) Update(ctx context.Context, key store.Key, c store.Change) (bool, error) {
@@ -145,16 +164,18 @@ func (s *Store) Update(ctx context.Context, key store.Key, c store.Change) (bool
 	return done && err == nil, err
 }
 
+// update takes the entry out of its tally and puts it back as changed.
 func (tx *txn) update(h held, c store.Change) error {
+	if err := tx.settled(h.id); err != nil {
+		return err
+	}
+	if err := tx.count(h, -1); err != nil {
+		return err
+	}
 	if c.TTL != nil {
-		var dead int64
 		h.expires = 0
 		if *c.TTL > 0 {
 			h.expires = after(tx.now, *c.TTL)
-			dead = after(h.expires, time.Duration(h.grace))
-		}
-		if err := tx.exec("UPDATE entries SET expires = ?, dead = ? WHERE id = ?", h.expires, dead, h.id); err != nil {
-			return err
 		}
 	}
 	if c.Policy != nil {
@@ -167,5 +188,9 @@ func (tx *txn) update(h held, c store.Change) error {
 			return err
 		}
 	}
-	return tx.exec("UPDATE entries SET set_id = ?, changed = ? WHERE id = ?", h.set, tx.next(), h.id)
+	err := tx.exec("UPDATE entries SET expires = ?, set_id = ?, changed = ? WHERE id = ?", h.expires, h.set, tx.next(), h.id)
+	if err != nil {
+		return err
+	}
+	return tx.count(h, 1)
 }

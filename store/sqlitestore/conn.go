@@ -92,6 +92,9 @@ func (c *conn) prepare(sql string) (*sqlite3.Stmt, error) {
 	}
 	if len(c.stmts) >= maxStatements {
 		for text, st := range c.stmts {
+			if st.Busy() { // prepare may be called from a callback of each
+				continue
+			}
 			st.Close()
 			delete(c.stmts, text)
 			break

@@ -323,12 +323,15 @@ func TestSweepDamagedIndex(t *testing.T) {
 	if _, err := s.Put(t.Context(), rec, store.PutPublish); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Sweep(t.Context()); err != nil { // counts the entry
+		t.Fatal(err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	// Delete the row while SQLite does not know the index.
-	execSQL(t, path, `CREATE TABLE hidden AS SELECT * FROM sqlite_schema WHERE name = 'entries_dead';
-		PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'entries_dead'`)
+	execSQL(t, path, `CREATE TABLE hidden AS SELECT * FROM sqlite_schema WHERE name = 'entries_set';
+		PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'entries_set'`)
 	execSQL(t, path, `DELETE FROM entries; PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM hidden`)
 	c.Advance(time.Hour)
 	s = open(t, path, &sqlitestore.Options{SweepEvery: -1, Now: c.Now})

@@ -46,16 +46,6 @@ func walks(c *conn, q *store.Query, limit int) (bool, error) {
 	return m >= even, err
 }
 
-// countQuery sums up. Unless q points at few entries, it goes through the index
-// set by set: what bumps hide is then looked up once a set, not once an entry.
-func countQuery(q *store.Query, w *where) string {
-	from := " FROM sets s CROSS JOIN entries e ON e.set_id = s.id"
-	if q.Key != nil || q.Tag != nil {
-		from = listFrom
-	}
-	return "SELECT count(*), sum(e.size), sum(e.cost)" + from + w.String()
-}
-
 // List reads a page of entries.
 func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	if err := checkQuery(&q); err != nil {
@@ -141,28 +131,6 @@ func (s *Store) listed(c *conn, r row, manifest bool) (store.Record, error) {
 		rec.Manifest = bytes.Clone(r.ColumnRawBlob(11))
 	}
 	return rec, nil
-}
-
-// Count sums over the entries that List would return, from the index where q
-// allows it.
-func (s *Store) Count(ctx context.Context, q store.Query) (store.Totals, error) {
-	var t store.Totals
-	err := s.snapshot(ctx, "count", func(c *conn) error {
-		w := selection(&q)
-		if !q.All {
-			w.add(live, s.now())
-		}
-		_, err := c.one(countQuery(&q, &w),
-			func(r row) error {
-				t = store.Totals{Entries: r.ColumnInt(0), Bytes: r.ColumnInt64(1), Cost: time.Duration(r.ColumnInt64(2))}
-				return nil
-			}, w.args...)
-		return err
-	})
-	if err != nil {
-		return store.Totals{}, err
-	}
-	return t, nil
 }
 
 // Purge deletes the entries that match q, in transactions of at most 1,000.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -23,6 +24,7 @@ func TestPlans(t *testing.T) {
 		w.add(live, int64(0))
 		return countQuery(&q, &w)
 	}
+	bump := func(k store.LabelKind) string { return talliesSQL + "t.live > 0 AND " + setsWith[k] }
 	list := func(q store.Query) string {
 		w := selection(&q)
 		w.add(live, int64(0))
@@ -40,16 +42,21 @@ func TestPlans(t *testing.T) {
 		want, lack []string
 	}{
 		"get":             {getSQL, []string{"SEARCH m", "entries_prefix (prefix=?)"}, []string{"SCAN"}},
-		"bump all":        {countSQL[store.LabelAll], []string{"COVERING INDEX entries_set (set_id=? AND present=? AND begun>?)"}, nil},
-		"bump function":   {countSQL[store.LabelFunction], []string{"sets_function", "COVERING INDEX entries_set (set_id=? AND present=? AND begun>?)"}, []string{"SCAN"}},
-		"bump dataset":    {countSQL[store.LabelDataset], []string{"sets_dataset", "COVERING INDEX entries_set"}, []string{"SCAN"}},
-		"bump tag":        {countSQL[store.LabelTag], []string{"tags_label (label=?)"}, []string{"SCAN"}},
-		"count all":       {count(store.Query{}), []string{"COVERING INDEX entries_set"}, []string{"SCAN e"}},
-		"count function":  {count(store.Query{Function: &f}), []string{"COVERING INDEX entries_set"}, []string{"SCAN"}},
+		"bump all":        {bump(store.LabelAll), []string{"SEARCH t USING PRIMARY KEY (set_id=?)"}, []string{"entries"}},
+		"bump function":   {bump(store.LabelFunction), []string{"sets_function", "SEARCH t USING PRIMARY KEY (set_id=?)"}, []string{"SCAN"}},
+		"bump dataset":    {bump(store.LabelDataset), []string{"sets_dataset", "SEARCH t USING PRIMARY KEY (set_id=?)"}, []string{"SCAN"}},
+		"bump tag":        {bumpTagSQL, []string{"tags_label (label=?)"}, []string{"SCAN"}},
+		"expiring":        {partialSQL, []string{"COVERING INDEX entries_set (set_id=? AND present=? AND expires>? AND expires<?)"}, []string{"SCAN"}},
+		"tail":            {tailSQL + " WHERE e.id > ? AND e.present = 1", []string{"SEARCH e USING INTEGER PRIMARY KEY (rowid>?)"}, []string{"SCAN"}},
+		"split":           {splitSQL, []string{"COVERING INDEX entries_set (set_id=? AND present=? AND expires>? AND expires<?)"}, []string{"SCAN", "TEMP B-TREE"}},
+		"load":            {loadSQL, []string{"SEARCH entries", "SEARCH meta"}, nil},
+		"dead":            {deadSQL, []string{"tallies_dead (dead>? AND dead<?)"}, []string{"SCAN"}},
+		"dead of tally":   {deadOfSQL, []string{"COVERING INDEX entries_set (set_id=? AND present=? AND expires>? AND expires<?)"}, []string{"SCAN"}},
+		"count created":   {count(store.Query{Function: &f, CreatedBefore: time.Unix(0, 1)}), []string{"COVERING INDEX entries_set"}, []string{"SCAN"}},
 		"count tag":       {count(store.Query{Tag: &tag}), []string{"tags_label"}, []string{"SCAN e"}},
 		"list by key":     {walk(store.Query{}), []string{"entries_prefix (prefix>?)", "LAST TERM OF ORDER BY"}, []string{"SCAN e"}},
 		"list a function": {list(store.Query{Function: &f}), []string{"entries_set"}, []string{"SCAN e"}},
-		"hidden":          {hiddenSQL, []string{"COVERING INDEX entries_set (set_id=? AND present=? AND begun<?)"}, nil},
+		"hidden":          {hiddenSQL, []string{"tallies_hidden", "COVERING INDEX entries_set (set_id=? AND present=? AND expires>? AND expires<?)"}, []string{"SCAN e"}},
 		"hidden by tag":   {hiddenTagSQL, []string{"labels_seq", "tags_label"}, []string{"SCAN e", "SCAN t"}},
 		"evict":           {evictSQL, []string{"COVERING INDEX entries_set"}, []string{"SCAN e"}},
 		"changes":         {changesSQL, []string{"entries_changed (changed>?)"}, []string{"SCAN", "TEMP B-TREE"}},

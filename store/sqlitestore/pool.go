@@ -143,6 +143,7 @@ func (s *Store) transact(ctx context.Context, f func(*txn) error) (err error) {
 	defer func() {
 		if err != nil {
 			s.names.forget()
+			s.tail = tail{}
 		}
 		if !c.broken {
 			c.db.SetInterrupt(context.Background())
@@ -163,8 +164,10 @@ func (s *Store) transact(ctx context.Context, f func(*txn) error) (err error) {
 	}
 	if err != nil {
 		rollback(c)
+		return err
 	}
-	return err
+	s.tail = tx.tail
+	return nil
 }
 
 // rollback ends a transaction whatever became of it. SQLite has rolled back

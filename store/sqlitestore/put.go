@@ -94,14 +94,16 @@ func (tx *txn) put(rec *store.Record, mode store.PutMode, file *staged) (store.S
 	if mode == store.PutSet {
 		begun = tx.seq
 	}
+	if err := tx.settled(old.id); err != nil {
+		return store.Stamp{}, err
+	}
 	if err := tx.makeRoom(int64(len(rec.Value))-old.size, old.id); err != nil {
 		return store.Stamp{}, err
 	}
 	stamp := store.Stamp{Created: asTime(tx.now), Seq: uint64(tx.seq)}
-	var expires, dead int64
+	var expires int64
 	if rec.TTL > 0 {
 		expires = after(tx.now, rec.TTL)
-		dead = after(expires, rec.Grace)
 		stamp.Expires = asTime(expires)
 	}
 	if old.present == 1 {
@@ -109,7 +111,7 @@ func (tx *txn) put(rec *store.Record, mode store.PutMode, file *staged) (store.S
 			return store.Stamp{}, err
 		}
 	}
-	return stamp, tx.store(old.id, rec, begun, expires, dead, changed, file)
+	return stamp, tx.store(old.id, rec, begun, expires, changed, file)
 }
 
 // superseded reports whether an execution that began at begun comes too late
@@ -119,15 +121,15 @@ func (tx *txn) superseded(old held, begun int64) bool {
 	return begun < tx.floor || begun > tx.seq || begun < old.cleared || old.present == 1 && begun < old.begun
 }
 
-const insertSQL = `INSERT INTO entries (present, set_id, begun, created, expires, grace, dead, cost, size, fence, ntags, changed,
-	entry, tags, file, value, manifest, prefix, key, cleared)
-	VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) RETURNING id`
+const insertSQL = `INSERT INTO entries (present, set_id, begun, created, expires, grace, cost, size, fence, ntags, changed,
+	entry, tags, file, value, manifest, prefix, key, cleared, id)
+	VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`
 
-const replaceSQL = `UPDATE entries SET present = 1, set_id = ?, begun = ?, created = ?, expires = ?, grace = ?, dead = ?, cost = ?,
+const replaceSQL = `UPDATE entries SET present = 1, set_id = ?, begun = ?, created = ?, expires = ?, grace = ?, cost = ?,
 	size = ?, fence = ?, ntags = ?, changed = ?, entry = ?, tags = ?, file = ?, value = ?, manifest = ? WHERE id = ?`
 
 // store writes the row: over the row id, or a new one where id is 0.
-func (tx *txn) store(id int64, rec *store.Record, begun, expires, dead, changed int64, file *staged) error {
+func (tx *txn) store(id int64, rec *store.Record, begun, expires, changed int64, file *staged) error {
 	l := &rec.Labels
 	set, err := tx.set(labelSet{l.Kind, rec.Policy, l.Collection, l.Function, l.Dataset, l.Version})
 	if err != nil {
@@ -141,17 +143,33 @@ func (tx *txn) store(id int64, rec *store.Record, begun, expires, dead, changed 
 		}
 	}
 	args := []any{
-		set, begun, tx.now, expires, int64(rec.Grace), dead, int64(rec.Cost), len(rec.Value), int64(rec.Fence), len(l.Tags),
+		set, begun, tx.now, expires, int64(rec.Grace), int64(rec.Cost), len(rec.Value), int64(rec.Fence), len(l.Tags),
 		changed, l.Entry, encodeTags(l.Tags), hash, value, rec.Manifest,
 	}
-	tx.addBytes(int64(len(rec.Value)))
-	if id != 0 {
-		err = tx.exec(replaceSQL, append(args, id)...)
-	} else {
-		id, err = tx.number(insertSQL, append(args, prefix(rec.Key), rec.Key[:])...)
+	if id == 0 {
+		return tx.insert(rec, append(args, prefix(rec.Key), rec.Key[:]))
 	}
-	if err != nil || len(l.Tags) == 0 {
+	if err := tx.exec(replaceSQL, append(args, id)...); err != nil {
 		return err
 	}
-	return tx.tag(id, l.Tags)
+	if err := tx.tag(id, l.Tags); err != nil {
+		return err
+	}
+	size := int64(len(rec.Value))
+	tx.addBytes(size)
+	return tx.count(held{
+		id: id, set: set, begun: begun, expires: expires, grace: int64(rec.Grace), cost: int64(rec.Cost), size: size, ntags: int64(len(l.Tags)),
+	}, 1)
+}
+
+// insert writes a new row, at the end of the tail.
+func (tx *txn) insert(rec *store.Record, args []any) error {
+	id := tx.tail.last + 1
+	if err := tx.exec(insertSQL, append(args, id)...); err != nil {
+		return err
+	}
+	if err := tx.tag(id, rec.Labels.Tags); err != nil {
+		return err
+	}
+	return tx.added(int64(len(rec.Value)))
 }

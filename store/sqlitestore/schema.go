@@ -26,6 +26,7 @@ CREATE TABLE meta (
 	epoch INTEGER NOT NULL,
 	fence INTEGER NOT NULL,
 	bytes INTEGER NOT NULL,
+	counted INTEGER NOT NULL,
 	swept INTEGER NOT NULL,
 	id    BLOB NOT NULL
 ) STRICT;
@@ -66,7 +67,6 @@ CREATE TABLE entries (
 	created  INTEGER NOT NULL,
 	expires  INTEGER NOT NULL,
 	grace    INTEGER NOT NULL,
-	dead     INTEGER NOT NULL,
 	cost     INTEGER NOT NULL,
 	size     INTEGER NOT NULL,
 	fence    INTEGER NOT NULL,
@@ -81,9 +81,24 @@ CREATE TABLE entries (
 	manifest BLOB NOT NULL
 ) STRICT;
 CREATE INDEX entries_prefix ON entries (prefix);
-CREATE INDEX entries_set ON entries (set_id, present, begun, expires, ntags, created, size, cost);
-CREATE INDEX entries_dead ON entries (dead) WHERE dead > 0;
+CREATE INDEX entries_set ON entries (set_id, present, expires, begun, grace, ntags, created, size, cost);
 CREATE INDEX entries_changed ON entries (changed) WHERE changed > 0;
+CREATE TABLE tallies (
+	set_id     INTEGER NOT NULL,
+	upto       INTEGER NOT NULL,
+	first      INTEGER NOT NULL,
+	last       INTEGER NOT NULL,
+	dead       INTEGER NOT NULL,
+	entries    INTEGER NOT NULL,
+	bytes      INTEGER NOT NULL,
+	cost       INTEGER NOT NULL,
+	live       INTEGER NOT NULL,
+	live_bytes INTEGER NOT NULL,
+	live_cost  INTEGER NOT NULL,
+	PRIMARY KEY (set_id, upto)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX tallies_dead ON tallies (dead) WHERE dead > 0;
+CREATE INDEX tallies_hidden ON tallies (set_id) WHERE live < entries;
 CREATE TABLE tags (
 	entry INTEGER NOT NULL,
 	label INTEGER NOT NULL,
@@ -169,7 +184,7 @@ func create(c *conn, path string) (err error) {
 	rand.Read(id) // never fails: crypto/rand ends the program instead
 	// The first sequence number is 1: Changes(0) tells no keys, so whoever had
 	// seen 0 would miss the first clear.
-	if err := c.exec("INSERT INTO meta VALUES (1, 1, 0, 0, 0, 0, 0, ?)", id); err != nil {
+	if err := c.exec("INSERT INTO meta VALUES (1, 1, 0, 0, 0, 0, 0, 0, ?)", id); err != nil {
 		return err
 	}
 	if err := c.exec("INSERT INTO labels (id, kind, value) VALUES (?, ?, x'')", labelAllID, int(store.LabelAll)); err != nil {

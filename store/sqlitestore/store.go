@@ -25,8 +25,11 @@ type Store struct {
 	files   files
 	unused  atomic.Int64 // bytes that txn.unused has summed up since the last reap
 
+	maxTail, maxTally int64 // the constants, except in tests
+
 	writing chan struct{} // holds one token while somebody writes
 	w       *conn         // guarded by writing
+	tail    tail          // as of the last commit; guarded by writing
 
 	closing sync.RWMutex // held for reading by every method at work
 	closed  bool         // guarded by closing
@@ -41,7 +44,7 @@ var _ store.Store = (*Store)(nil)
 // newStore takes over w, the first connection.
 func newStore(path string, o Options, w *conn) (*Store, error) {
 	s := &Store{
-		path: path, o: o, names: newNames(), w: w,
+		path: path, o: o, names: newNames(), w: w, maxTail: maxTail, maxTally: maxTally,
 		files: files{dir: path + ".values", sync: o.Durability == Full}, writing: make(chan struct{}, 1),
 	}
 	s.readers = newReaders(func(ctx context.Context) (*conn, error) {
@@ -95,6 +98,10 @@ func (s *Store) shut() bool {
 // now is the store's clock in Unix nanoseconds.
 func (s *Store) now() int64 { return s.o.Now().UnixNano() }
 
+const infoSQL = `SELECT seq, bytes + (SELECT ifnull(sum(size), 0) FROM entries WHERE id > counted),
+	(SELECT ifnull(sum(entries), 0) FROM tallies) + (SELECT count(*) FROM entries WHERE id > counted AND present = 1), id
+	FROM meta WHERE one = 1`
+
 // Info describes the store. Entries and Bytes count everything that takes
 // space, also entries that are expired or hidden until a sweep.
 func (s *Store) Info(ctx context.Context) (store.Info, error) {
@@ -103,8 +110,7 @@ func (s *Store) Info(ctx context.Context) (store.Info, error) {
 	}
 	err := s.read(ctx, "info", func(c *conn) error {
 		info.Now = time.Unix(0, s.now())
-		ok, err := c.one(`SELECT seq, bytes, (SELECT count(*) FROM sets s JOIN entries e ON e.set_id = s.id AND e.present = 1), id
-			FROM meta WHERE one = 1`, func(r row) error {
+		ok, err := c.one(infoSQL, func(r row) error {
 			info.Seq, info.Bytes, info.Entries = uint64(r.ColumnInt64(0)), r.ColumnInt64(1), r.ColumnInt(2)
 			if !bytes.Equal(r.ColumnRawBlob(3), s.id[:]) {
 				return fmt.Errorf("%w: the database was replaced while it was open", errDamaged)

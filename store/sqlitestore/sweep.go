@@ -69,7 +69,7 @@ func (s *Store) Sweep(ctx context.Context) (store.Swept, error) {
 
 // evictOver evicts while the quota is exceeded.
 func (tx *txn) evictOver() (swept, error) {
-	if tx.s.o.Quota == 0 || tx.bytes <= tx.s.o.Quota {
+	if tx.s.o.Quota == 0 || tx.used() <= tx.s.o.Quota {
 		return swept{}, nil
 	}
 	return tx.evict(tx.s.o.Quota, 0)
@@ -99,7 +99,12 @@ func (s *Store) fold(ctx context.Context) error {
 		`DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE changed > 0 AND changed <= ?1 AND present = 0 LIMIT ?2)`,
 		`UPDATE entries SET changed = 0, cleared = 0 WHERE id IN (SELECT id FROM entries WHERE changed > 0 AND changed <= ?1 LIMIT ?2)`,
 	} {
-		if err := s.inPages(ctx, func(tx *txn) error { return tx.exec(sql, tx.floor, maxPage) }); err != nil {
+		if err := s.inPages(ctx, func(tx *txn) error {
+			if err := tx.settleAll(); err != nil { // a row of the tail must stay
+				return err
+			}
+			return tx.exec(sql, tx.floor, maxPage)
+		}); err != nil {
 			return err
 		}
 	}

@@ -19,28 +19,39 @@ type txn struct {
 
 	unused int64 // bytes of value files that nothing refers to any more
 
-	seq, floor, epoch, fence, bytes int64
+	seq, floor, epoch, fence int64
+
+	bytes   int64 // of the entries up to tail.counted
+	tail    tail
+	tallies map[int64][]*tally // by set; those that flushTallies must write
+	hidden  map[int64]int64    // by set: its newest bump
 }
 
+const loadSQL = `SELECT seq, floor, epoch, fence, bytes, counted, (SELECT max(id) FROM entries) FROM meta WHERE one = 1`
+
 func (tx *txn) load() error {
-	ok, err := tx.one("SELECT seq, floor, epoch, fence, bytes FROM meta WHERE one = 1", func(r row) error {
-		int64s(r, &tx.seq, &tx.floor, &tx.epoch, &tx.fence, &tx.bytes)
+	var counted, last int64
+	ok, err := tx.one(loadSQL, func(r row) error {
+		int64s(r, &tx.seq, &tx.floor, &tx.epoch, &tx.fence, &tx.bytes, &counted, &last)
 		return nil
 	})
 	if err == nil && !ok {
 		err = errDamaged
 	}
+	if err != nil {
+		return err
+	}
 	tx.now = tx.s.now()
 	tx.s.names.at(tx.epoch)
-	return err
+	return tx.loadTail(counted, max(counted, last))
 }
 
 func (tx *txn) save() error {
-	if !tx.dirty {
-		return nil
+	if err := tx.flushTallies(); err != nil || !tx.dirty {
+		return err
 	}
-	return tx.exec("UPDATE meta SET seq = ?, floor = ?, epoch = ?, fence = ?, bytes = ? WHERE one = 1",
-		tx.seq, tx.floor, tx.epoch, tx.fence, tx.bytes)
+	return tx.exec("UPDATE meta SET seq = ?, floor = ?, epoch = ?, fence = ?, bytes = ?, counted = ? WHERE one = 1",
+		tx.seq, tx.floor, tx.epoch, tx.fence, tx.bytes, tx.tail.counted)
 }
 
 // next takes the next sequence number.
@@ -65,23 +76,31 @@ func prefix(k store.Key) int64 {
 
 // held is what a transaction needs to know of a row of entries.
 type held struct {
-	id, present, set, begun, created, expires, grace, size, fence, ntags, cleared, changed int64
-	file                                                                                   []byte
+	id, present, set, begun, expires, grace, cost, size, ntags, cleared, changed int64
+	file                                                                         []byte
 }
 
-const heldColumns = "id, present, set_id, begun, created, expires, grace, size, fence, ntags, cleared, changed, file"
+// dead is when the entry is past its grace; 0: never.
+func (h *held) dead() int64 {
+	if h.expires == 0 {
+		return 0
+	}
+	return after(h.expires, time.Duration(h.grace))
+}
+
+const heldColumns = "id, present, set_id, begun, expires, grace, cost, size, ntags, cleared, changed, file"
 
 func scanHeld(r row) held {
 	var h held
-	int64s(r, &h.id, &h.present, &h.set, &h.begun, &h.created, &h.expires, &h.grace, &h.size, &h.fence, &h.ntags, &h.cleared, &h.changed)
-	h.file = bytes.Clone(r.ColumnRawBlob(12))
+	int64s(r, &h.id, &h.present, &h.set, &h.begun, &h.expires, &h.grace, &h.cost, &h.size, &h.ntags, &h.cleared, &h.changed)
+	h.file = bytes.Clone(r.ColumnRawBlob(11))
 	return h
 }
 
 // find returns the row of key; id 0 where there is none.
 func (tx *txn) find(key store.Key) (h held, err error) {
 	err = tx.each("SELECT "+heldColumns+", key FROM entries WHERE prefix = ?", func(r row) error {
-		if bytes.Equal(r.ColumnRawBlob(13), key[:]) {
+		if bytes.Equal(r.ColumnRawBlob(12), key[:]) {
 			h = scanHeld(r)
 			return errStop
 		}
@@ -120,6 +139,12 @@ func (tx *txn) drop(h held) error {
 
 // release gives back what a present row holds outside of itself.
 func (tx *txn) release(h held) error {
+	if err := tx.settled(h.id); err != nil {
+		return err
+	}
+	if err := tx.count(h, -1); err != nil {
+		return err
+	}
 	tx.addBytes(-h.size)
 	if h.ntags > 0 {
 		if err := tx.exec("DELETE FROM tags WHERE entry = ?", h.id); err != nil {
@@ -133,7 +158,7 @@ func (tx *txn) release(h held) error {
 // changed: what Changes tells, and what refuses late puts.
 func (tx *txn) entomb(id, cleared, changed int64) error {
 	return tx.exec(`UPDATE entries SET present = 0, cleared = ?, changed = ?, begun = 0, created = 0, expires = 0,
-		grace = 0, dead = 0, cost = 0, size = 0, ntags = 0, file = x'', value = x'', manifest = x'' WHERE id = ?`,
+		grace = 0, cost = 0, size = 0, ntags = 0, file = x'', value = x'', manifest = x'' WHERE id = ?`,
 		cleared, changed, id)
 }
 

@@ -20,7 +20,9 @@ func (w *where) add(cond string, args ...any) {
 }
 
 // String is the WHERE clause; there is always a condition.
-func (w *where) String() string { return " WHERE " + strings.Join(w.conds, " AND ") }
+func (w *where) String() string { return " WHERE " + w.cond() }
+
+func (w *where) cond() string { return strings.Join(w.conds, " AND ") }
 
 // selection is the conditions of q. Labels that the database has never seen
 // simply match nothing.
@@ -75,6 +77,11 @@ func prefixEnd(p string) string {
 		}
 	}
 	return ""
+}
+
+// bySet reports whether q selects whole label sets.
+func bySet(q *store.Query) bool {
+	return q.Key == nil && q.Tag == nil && q.EntryPrefix == "" && q.CreatedBefore.IsZero()
 }
 
 // narrows reports whether q selects less than everything.
