@@ -53,24 +53,28 @@ func prefixOf(s store.Store) string {
 	return meta[1 : len(meta)-len("}:")]
 }
 
-// corruptValue does to field v what a bug or an operator could do.
+// corruptValue does to a value at rest what a bug or an operator could do.
 func corruptValue(t testing.TB, s store.Store, key store.Key, how storetest.Corruption) {
 	t.Helper()
 	r := s.(*Store)
-	b, name := r.client.B(), r.names.entry(key)
-	v, err := r.client.Do(t.Context(), b.Hget().Key(name).Field("v").Build()).AsBytes()
+	name := r.names.entry(key)
+	e, err := r.client.Do(t.Context(), r.client.B().Get().Key(name).Build()).AsBytes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := b.Hdel().Key(name).Field("v").Build()
+	_, _, value, err := splitEntry(e)
+	if err != nil {
+		t.Fatal(err)
+	}
 	switch how {
 	case storetest.FlipBit:
-		v[len(v)/2] ^= 1
-		cmd = b.Hset().Key(name).FieldValue().FieldValue("v", string(v)).Build()
+		value[len(value)/2] ^= 1
 	case storetest.Truncate:
-		cmd = b.Hset().Key(name).FieldValue().FieldValue("v", string(v[:len(v)/2])).Build()
+		e = e[:len(e)-len(value)/2]
+	case storetest.Lose:
+		e = e[:len(e)-len(value)]
 	}
-	if err := r.client.Do(t.Context(), cmd).Error(); err != nil {
+	if err := r.client.Do(t.Context(), r.client.B().Set().Key(name).Value(string(e)).Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -18,29 +16,42 @@ const maxNumber = 1 << 53
 
 var errDamaged = errors.New("unreadable metadata")
 
-// header is field h of an entry: what scripts read and write, as decimal
-// numbers with blanks between. Times are milliseconds since 1970, 0 is never.
+// header begins an entry: what scripts read and write, seven big-endian
+// integers and two bytes. Times are milliseconds since 1970, 0 is never.
 type header struct {
-	begun, created, expires, dead, fence, cleared uint64
-	policy                                        store.Policy
-	present                                       bool // else a tombstone
+	begun, created, expires, dead, fence, cleared, labelsLength uint64
+	policy                                                      store.Policy
+	present                                                     bool // else a tombstone
 }
 
-func parseHeader(s string) (header, error) {
-	var f [8]uint64
-	for i := range f {
-		var word string
-		word, s, _ = strings.Cut(s, " ")
-		n, err := strconv.ParseUint(word, 10, 64)
-		if err != nil {
-			return header{}, errDamaged
-		}
-		f[i] = n
-	}
-	if s != "" || f[6] > uint64(store.Persist) || f[1]|f[2]|f[3] > maxNumber {
+const headerLength = 7*8 + 2
+
+// parseHeader reads the beginning of b.
+func parseHeader(b []byte) (header, error) {
+	if len(b) < headerLength {
 		return header{}, errDamaged
 	}
-	return header{f[0], f[1], f[2], f[3], f[4], f[5], store.Policy(f[6]), f[7] == 1}, nil
+	var f [7]uint64
+	for i := range f {
+		f[i] = binary.BigEndian.Uint64(b[8*i:])
+	}
+	policy, present := store.Policy(b[56]), b[57]
+	if policy > store.Persist || present > 1 || f[1]|f[2]|f[3] > maxNumber {
+		return header{}, errDamaged
+	}
+	return header{f[0], f[1], f[2], f[3], f[4], f[5], f[6], policy, present == 1}, nil
+}
+
+// splitEntry takes an entry apart into header, labels and value.
+func splitEntry(b []byte) (h header, labels, value []byte, err error) {
+	if h, err = parseHeader(b); err != nil {
+		return h, nil, nil, err
+	}
+	rest := b[headerLength:]
+	if h.labelsLength > uint64(len(rest)) {
+		return h, nil, nil, errDamaged
+	}
+	return h, rest[:h.labelsLength], rest[h.labelsLength:], nil
 }
 
 // fill sets what h says about r.
@@ -66,10 +77,10 @@ func millis(d time.Duration) int64 {
 	return ms
 }
 
-// labelsVersion begins field m of an entry.
+// labelsVersion begins the labels of an entry.
 const labelsVersion = 1
 
-// encodeLabels is field m of an entry: what never changes while the record is
+// encodeLabels is the part of an entry that never changes while the record is
 // stored.
 func encodeLabels(r *store.Record) []byte {
 	b := append(make([]byte, 0, 128), labelsVersion)
@@ -97,8 +108,8 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// decodeLabels reads field m into r. An empty field is the tombstone of a key
-// that never had an entry.
+// decodeLabels reads the labels of an entry into r. There are none in the
+// tombstone of a key that never had an entry.
 func decodeLabels(s string, r *store.Record) error {
 	if s == "" {
 		return nil
@@ -118,8 +129,8 @@ func decodeLabels(s string, r *store.Record) error {
 	return nil
 }
 
-// decoder reads what the functions above appended. After bad input it yields
-// zeros.
+// decoder reads what the functions above appended. What it yields shares the
+// memory of rest. After bad input it yields zeros.
 type decoder struct {
 	rest string
 	bad  bool
@@ -162,7 +173,7 @@ func (d *decoder) text() string {
 	}
 	s := d.rest[:n]
 	d.rest = d.rest[n:]
-	return strings.Clone(s)
+	return s
 }
 
 func (d *decoder) set(l *store.Labels) {

@@ -13,10 +13,10 @@ import (
 // Get implements store.Store.
 //
 // The sequence number must not be newer than the entry: a reader that keeps a
-// copy would miss the change between. On one server the commands run in the
-// order given here, the number first. In a cluster both are asked at once, and
-// where the number moved since this process last saw it, the entry is read
-// again.
+// copy would miss the change between. On one server it is either known to be
+// current, see tracker, or asked for before the entry on the same connection.
+// In a cluster both are asked for at once, and where the number moved since
+// this process last saw it, the entry is read again.
 func (s *Store) Get(ctx context.Context, key store.Key) (store.Lookup, error) {
 	if err := s.enter(ctx); err != nil {
 		return store.Lookup{}, err
@@ -24,11 +24,44 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Lookup, error) {
 	if s.cluster {
 		return s.getCluster(ctx, key)
 	}
+	if known := s.tracker.current(); known != nil {
+		if l, ok, err := s.getKnown(ctx, key, known); ok || err != nil {
+			return l, err
+		}
+	}
+	return s.getAll(ctx, key)
+}
+
+func (s *Store) readEntry(key store.Key) rueidis.Completed {
+	return s.client.B().Get().Key(s.names.entry(key)).Build()
+}
+
+// getKnown is Get where number and time are known; it reports false where they
+// turn out not to be.
+func (s *Store) getKnown(ctx context.Context, key store.Key, known *knownNumber) (store.Lookup, bool, error) {
+	if _, ok := s.tracker.estimate(time.Now()); !ok {
+		return store.Lookup{}, false, nil
+	}
+	e, err := s.client.Do(ctx, s.readEntry(key)).AsBytes()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return store.Lookup{}, false, s.failed(err)
+	}
+	now, ok := s.tracker.estimate(time.Now())
+	if !ok || !s.tracker.lasts(known) {
+		return store.Lookup{}, false, nil
+	}
+	return lookup(key, known.seq, known.birth, now, e), true, nil
+}
+
+// getAll asks for number, time and entry in one round trip.
+func (s *Store) getAll(ctx context.Context, key store.Key) (store.Lookup, error) {
+	epoch, asked := s.tracker.epoch.Load(), time.Now()
 	b := s.client.B()
 	r := s.client.DoMulti(ctx,
 		b.Hmget().Key(s.names.metaKey()).Field("seq", "birth").Build(),
 		b.Time().Build(),
-		b.Hmget().Key(s.names.entry(key)).Field("h", "m", "v").Build())
+		s.readEntry(key))
+	answered := time.Now()
 	n, err := r[0].ToArray()
 	if err != nil {
 		return store.Lookup{}, s.failed(err)
@@ -37,11 +70,20 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Lookup, error) {
 	if err != nil {
 		return store.Lookup{}, s.failed(err)
 	}
-	e, err := r[2].ToArray()
-	if err != nil {
+	e, err := r[2].AsBytes()
+	if err != nil && !rueidis.IsRedisNil(err) {
 		return store.Lookup{}, s.failed(err)
 	}
+	if s.tracked && len(n) == 2 && !n[0].IsNil() && len(t) == 2 {
+		s.tracker.learn(number(&n[0]), number(&n[1]), epoch)
+		s.tracker.observe(asked, answered, serverTime(t))
+	}
 	return s.lookup(ctx, key, n, t, e)
+}
+
+// serverTime reads an answer to TIME.
+func serverTime(t []rueidis.RedisMessage) time.Time {
+	return time.UnixMicro(int64(number(&t[0]))*1e6 + int64(number(&t[1])))
 }
 
 // getCluster is Get where the entry and the number may be on two servers. The
@@ -66,7 +108,10 @@ func (s *Store) getCluster(ctx context.Context, key store.Key) (store.Lookup, er
 		return store.Lookup{}, corrupt("get " + key.Short())
 	}
 	t, _ := answer[0].ToArray()
-	e, _ := answer[1].ToArray()
+	e, err := answer[1].AsBytes()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return store.Lookup{}, corrupt("get " + key.Short())
+	}
 	return s.lookup(ctx, key, n, t, e)
 }
 
@@ -74,28 +119,15 @@ func (s *Store) getArgs(key store.Key) []string {
 	return []string{s.names.meta, s.names.of(key), keyText(key)}
 }
 
-// lookup makes sense of the store's number and birth, the time, and the fields
-// of the entry.
-func (s *Store) lookup(ctx context.Context, key store.Key, n, t, e []rueidis.RedisMessage) (store.Lookup, error) {
-	if len(n) != 2 || len(t) != 2 || len(e) != 3 {
+// lookup makes sense of the store's number and birth, the time, and the entry.
+func (s *Store) lookup(ctx context.Context, key store.Key, n, t []rueidis.RedisMessage, e []byte) (store.Lookup, error) {
+	if len(n) != 2 || len(t) != 2 {
 		return store.Lookup{}, corrupt("get " + key.Short())
 	}
 	if n[0].IsNil() { // the server lost its data
 		return s.lookupAnew(ctx)
 	}
-	l := store.Lookup{
-		Seq: s.see(number(&n[0])),
-		Now: time.UnixMicro(int64(number(&t[0]))*1e6 + int64(number(&t[1]))),
-	}
-	if !e[0].IsNil() {
-		l.Damaged = !fillLookup(&l, number(&n[1]), e)
-		l.Record.Key = key
-		l.Found = l.Found && !l.Damaged
-	}
-	if !l.Found {
-		l.Record = store.Record{}
-	}
-	return l, nil
+	return lookup(key, s.see(number(&n[0])), number(&n[1]), serverTime(t), e), nil
 }
 
 // lookupAnew makes the store again and finds nothing in it.
@@ -104,26 +136,39 @@ func (s *Store) lookupAnew(ctx context.Context) (store.Lookup, error) {
 	return store.Lookup{Seq: i.Seq, Now: i.Now}, err
 }
 
-// fillLookup reads an entry into l and tells whether it is whole. It is not
-// found where it is a tombstone, past its grace, or from before the store lost
-// its generations.
-func fillLookup(l *store.Lookup, birth uint64, e []rueidis.RedisMessage) bool {
-	text, _ := e[0].ToString()
-	h, err := parseHeader(text)
+// lookup makes sense of an entry; nil is none.
+func lookup(key store.Key, seq, birth uint64, now time.Time, e []byte) store.Lookup {
+	l := store.Lookup{Seq: seq, Now: now}
+	if e == nil {
+		return l
+	}
+	r := store.Record{Key: key}
+	switch found, whole := fill(&r, e, birth, now); {
+	case !whole:
+		l.Damaged = true
+	case found:
+		l.Found, l.Record = true, r
+	}
+	return l
+}
+
+// fill reads an entry into r and tells whether it is there and whole. It is
+// not there where it is a tombstone, past its grace, or from before the store
+// lost its generations.
+func fill(r *store.Record, e []byte, birth uint64, now time.Time) (found, whole bool) {
+	h, labels, value, err := splitEntry(e)
 	switch {
 	case err != nil:
-		return false
-	case !h.present, h.begun < birth, h.dead > 0 && l.Now.UnixMilli() >= int64(h.dead):
-		return true
+		return false, false
+	case !h.present, h.begun < birth, h.dead > 0 && now.UnixMilli() >= int64(h.dead):
+		return false, true
 	}
-	labels, _ := e[1].ToString()
-	if decodeLabels(labels, &l.Record) != nil || e[2].IsNil() {
-		return false
+	if decodeLabels(text(labels), r) != nil || int64(len(value)) != r.Size {
+		return false, false
 	}
-	l.Record.Value, _ = e[2].AsBytes()
-	h.fill(&l.Record)
-	l.Found = true
-	return int64(len(l.Record.Value)) == l.Record.Size
+	h.fill(r)
+	r.Value = value
+	return true, true
 }
 
 func decimal[T ~int | ~int64 | ~uint8 | ~uint64](n T) string {

@@ -74,7 +74,7 @@ func page(q *store.Query, records []store.Record) store.Page {
 func (s *Store) addManifests(ctx context.Context, records []store.Record) error {
 	commands := make(rueidis.Commands, len(records))
 	for i := range records {
-		commands[i] = s.client.B().Hget().Key(s.names.entry(records[i].Key)).Field("d").Build()
+		commands[i] = s.client.B().Get().Key(s.names.manifest(records[i].Key)).Build()
 	}
 	for i, r := range s.client.DoMulti(ctx, commands...) {
 		d, err := r.AsBytes()

@@ -39,8 +39,17 @@ func (n *names) shardKey(i int) string { return n.shard[i] + "x" }
 // of begins the names of what belongs to key.
 func (n *names) of(key store.Key) string { return n.shard[key[0]] }
 
-// entry is the name of the hash of one entry.
-func (n *names) entry(key store.Key) string { return n.of(key) + "e:" + keyText(key) }
+// entry is the name of the string that is an entry.
+func (n *names) entry(key store.Key) string { return n.named(key, "e:") }
+
+// manifest is the name of an entry's manifest.
+func (n *names) manifest(key store.Key) string { return n.named(key, "m:") }
+
+func (n *names) named(key store.Key, kind string) string {
+	shard := n.of(key)
+	b := make([]byte, 0, len(shard)+len(kind)+len(key))
+	return text(append(append(append(b, shard...), kind...), key[:]...))
+}
 
 // keyText is key's 32 bytes as scripts and commands take them.
 func keyText(key store.Key) string { return string(key[:]) }

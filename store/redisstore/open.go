@@ -50,7 +50,7 @@ func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{names: newNames(c.Prefix), maxValue: c.MaxValue, candidate: randomID(), quit: make(chan struct{})}
-	if s.client, err = rueidis.NewClient(option); err != nil {
+	if err := s.connect(option); err != nil {
 		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), explained(err))
 	}
 	s.cluster = s.client.Mode() == rueidis.ClientModeCluster
@@ -59,6 +59,27 @@ func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
 		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), err)
 	}
 	return s, nil
+}
+
+// connect asks Redis to tell when the store's number moves, and does without
+// where a server or a proxy cannot do that. All commands share a connection,
+// as tracker needs it.
+func (s *Store) connect(option rueidis.ClientOption) (err error) {
+	option.PipelineMultiplex = -1
+	s.tracked = !option.AlwaysRESP2
+	if s.tracked {
+		option.OnInvalidations = s.tracker.invalidate
+		option.ClientTrackingOptions = []string{"BCAST", "PREFIX", s.names.metaKey()}
+		option.CacheSizeEachConn = 1 << 10 // unused
+		s.client, err = rueidis.NewClient(option)
+		if !errors.Is(err, rueidis.ErrNoCache) {
+			return err
+		}
+	}
+	s.tracked = false
+	option.OnInvalidations, option.ClientTrackingOptions, option.DisableCache = nil, nil, true
+	s.client, err = rueidis.NewClient(option)
+	return err
 }
 
 func randomID() string {
@@ -92,7 +113,7 @@ func clientOption(rawURL string, c *Options) (rueidis.ClientOption, error) {
 		option.TLSConfig = config
 	}
 	option.ClientName = "reprise"
-	option.DisableCache = true // the façade has a memory of its own
+	option.DisableCache = false
 	option.DisableRetry = true // the façade decides what a failure means
 	option.Sentinel.Dialer, option.Sentinel.TLSConfig = option.Dialer, option.TLSConfig
 	return option, nil

@@ -26,7 +26,7 @@ type change struct {
 	fence uint64
 
 	set    set
-	labels []byte // field m
+	labels []byte // as stored
 }
 
 func (s *Store) put(ctx context.Context, c *change) (store.Stamp, error) {

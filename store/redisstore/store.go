@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -22,6 +21,9 @@ type Store struct {
 	candidate string // for the id of a store that has to be made
 	evicts    bool   // Redis may evict entries
 	warnings  []string
+
+	tracked bool // Redis tells this client when the number moves
+	tracker tracker
 
 	seen   atomic.Uint64 // the highest sequence number that this process saw
 	closed atomic.Bool
@@ -64,7 +66,7 @@ func (s *Store) Info(ctx context.Context) (store.Info, error) {
 	id, _ := m[0].ToString()
 	copy(info.ID[:], id)
 	info.Seq = s.see(number(&m[1]))
-	info.Now = time.UnixMicro(int64(number(&m[2]))*1e6 + int64(number(&m[3])))
+	info.Now = serverTime(m[2:4])
 	occupied, _ := m[4].ToString()
 	err = s.overShards(ctx, opSums, occupiedShards(occupied), nil, func(_ []int, r []rueidis.RedisMessage) error {
 		if len(r) != 2 {

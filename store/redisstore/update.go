@@ -54,28 +54,25 @@ func (s *Store) update(ctx context.Context, key store.Key, c store.Change) (bool
 // updating is an entry as it was seen and what it shall be.
 type updating struct {
 	key        store.Key
-	seen       string // field h
-	labels     string // field m
+	seen       string // its header
+	labels     string // as stored
 	old, fresh set
 	changes    []string // ttl (-1: as it is), grace, policy
 }
 
 // readForUpdate returns nil where there is no entry.
 func (s *Store) readForUpdate(ctx context.Context, key store.Key, c store.Change) (*updating, error) {
-	e, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.names.entry(key)).Field("h", "m").Build()).ToArray()
-	if err != nil {
-		return nil, s.failed(err)
-	}
-	if len(e) != 2 || e[0].IsNil() || e[1].IsNil() {
-		return nil, nil
+	e, err := s.onShard(ctx, opHead, int(key[0]), keyText(key))
+	if len(e) != 2 || err != nil {
+		return nil, err
 	}
 	u := &updating{key: key}
 	u.seen, _ = e[0].ToString()
 	u.labels, _ = e[1].ToString()
 	var r store.Record
-	h, err := parseHeader(u.seen)
-	if err != nil || !h.present || decodeLabels(u.labels, &r) != nil {
-		return nil, nil // a tombstone, or damaged: nothing that is visible
+	h, err := parseHeader([]byte(u.seen))
+	if err != nil || decodeLabels(u.labels, &r) != nil {
+		return nil, nil //nolint:nilerr // damaged: nothing that is visible
 	}
 	u.old = setOf(&r.Labels, h.policy)
 	if c.Policy != nil {

@@ -87,7 +87,7 @@ func matchesEntry(q *store.Query, r *store.Record) bool {
 // found is an entry on the medium.
 type found struct {
 	rec  store.Record // without value and manifest
-	head string       // field h
+	head string       // its header
 	live bool
 }
 
@@ -120,8 +120,8 @@ func flag(b bool) string {
 	return "0"
 }
 
-// read goes through what the script scan found: the time, and key, h and m of
-// each entry. Damaged entries are left out.
+// read goes through what the script scan found: the time, and key, header and
+// labels of each entry. Damaged entries are left out.
 func (v *view) read(answer []rueidis.RedisMessage, q *store.Query, all bool, f func(found)) error {
 	if len(answer)%3 != 1 {
 		return corrupt("scan")
@@ -141,7 +141,7 @@ func (v *view) entry(m []rueidis.RedisMessage, now time.Time) (found, bool) {
 	labels, _ := m[2].ToString()
 	var e found
 	e.head, _ = m[1].ToString()
-	h, err := parseHeader(e.head)
+	h, err := parseHeader([]byte(e.head))
 	if err != nil || !h.present || len(key) != len(e.rec.Key) || decodeLabels(labels, &e.rec) != nil {
 		return e, false
 	}

@@ -13,8 +13,7 @@ local function change(key, seen, generation_, ttl, grace, policy, set)
     end
   end
   h.policy, h.set = policy, set
-  redis.call('HSET', B .. 'e:' .. key, 'h', pack_head(h))
-  expire_at(key, h.dead)
+  rewrite(key, h)
   h.size = unindex(key) or 0
   index(key, h)
   return 'ok'

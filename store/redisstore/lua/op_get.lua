@@ -1,2 +1,1 @@
-local t = redis.call('TIME')
-return {t, redis.call('HMGET', B .. 'e:' .. ARGV[3], 'h', 'm', 'v')}
+return {redis.call('TIME'), redis.call('GET', B .. 'e:' .. ARGV[3])}

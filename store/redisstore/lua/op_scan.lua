@@ -2,11 +2,11 @@ local all, shards, now = ARGV[3] == '1', tonumber(ARGV[4]), millis()
 local reply = {now}
 local function read(zset)
   for _, key in ipairs(redis.call('ZRANGE', zset, 0, -1)) do
-    local e = redis.call('HMGET', B .. 'e:' .. key, 'h', 'm')
-    if e[1] then
+    local h = head(key)
+    if h.present then
       reply[#reply + 1] = key
-      reply[#reply + 1] = e[1]
-      reply[#reply + 1] = e[2] or ''
+      reply[#reply + 1] = h.raw
+      reply[#reply + 1] = labels_of(key, h)
     end
   end
 end

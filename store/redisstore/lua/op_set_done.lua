@@ -3,7 +3,7 @@ local h = head(key)
 if redis.call('GET', B .. 'o:' .. key) ~= nonce or not h.present then return {'lost'} end
 obtain_room()
 h.begun = n
-redis.call('HSET', B .. 'e:' .. key, 'h', pack_head(h))
+rewrite(key, h)
 local set = index_of(key)
 for _, z in ipairs({'s:', 'z:'}) do
   if set and redis.call('ZSCORE', B .. z .. set, key) then redis.call('ZADD', B .. z .. set, str(n), key) end

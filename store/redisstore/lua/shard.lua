@@ -30,52 +30,74 @@ local function index(key, r)
   end
 end
 
--- head reads what the scripts need of an entry: begun, created, expires, dead,
--- fence, cleared, policy, and whether there is a record at all.
+-- An entry is one string: a header of fixed length, labels, value. Its manifest
+-- is a key of its own, for no hit needs it.
+local header_format, header_length = '>I8I8I8I8I8I8I8BB', 58
+
+local function entry(key) return B .. 'e:' .. key end
+
+local function manifest(key) return B .. 'm:' .. key end
+
+local function pack_head(h)
+  return struct.pack(header_format, h.begun, h.created, h.expires, h.dead, h.fence, h.cleared, h.labels_length,
+    h.policy, h.present and 1 or 0)
+end
+
+local absent = {begun = 0, created = 0, expires = 0, dead = 0, fence = 0, cleared = 0, labels_length = 0, policy = 0,
+  present = false}
+
+-- head reads the header of an entry. A tombstone is not present.
 local function head(key)
-  local h = redis.call('HGET', B .. 'e:' .. key, 'h')
-  if not h then return {begun = 0, expires = 0, cleared = 0, present = false} end
-  local f = {}
-  for w in string.gmatch(h, '%S+') do f[#f + 1] = tonumber(w) end
-  return {
-    begun = f[1] or 0, created = f[2] or 0, expires = f[3] or 0, dead = f[4] or 0, fence = f[5] or 0,
-    cleared = f[6] or 0, policy = f[7] or 0, present = f[8] == 1, raw = h,
-  }
+  local raw = redis.call('GETRANGE', entry(key), 0, header_length - 1)
+  if string.len(raw) < header_length then return absent end
+  local h, present = {raw = raw}, 0
+  h.begun, h.created, h.expires, h.dead, h.fence, h.cleared, h.labels_length, h.policy, present =
+    struct.unpack(header_format, raw)
+  h.present = present == 1
+  return h
 end
 
-local function pack_head(r)
-  local present = r.present and '1' or '0'
-  return table.concat({str(r.begun), str(r.created), str(r.expires), str(r.dead), str(r.fence), str(r.cleared),
-    str(r.policy), present}, ' ')
-end
-
-local function expire_at(key, dead)
-  if dead > 0 then
-    redis.call('PEXPIREAT', B .. 'e:' .. key, str(dead))
-  else
-    redis.call('PERSIST', B .. 'e:' .. key)
-  end
+local function labels_of(key, h)
+  if h.labels_length == 0 then return '' end
+  return redis.call('GETRANGE', entry(key), header_length, header_length + h.labels_length - 1)
 end
 
 -- write puts a record in place of what was there. Its first write is the one
 -- that may find no memory: then nothing has changed.
 local function write(key, r)
-  r.present = true
-  redis.call('HSET', B .. 'e:' .. key, 'v', r.value, 'h', pack_head(r), 'm', r.labels, 'd', r.manifest)
-  expire_at(key, r.dead)
+  r.present, r.labels_length = true, string.len(r.labels)
+  local value = pack_head(r) .. r.labels .. r.value
+  if r.dead > 0 then
+    redis.call('SET', entry(key), value, 'PXAT', str(r.dead))
+    redis.call('SET', manifest(key), r.manifest, 'PXAT', str(r.dead))
+  else
+    redis.call('SET', entry(key), value)
+    redis.call('SET', manifest(key), r.manifest)
+  end
   unindex(key)
   index(key, r)
 end
 
+-- rewrite changes the header of an entry.
+local function rewrite(key, h)
+  redis.call('SETRANGE', entry(key), 0, pack_head(h))
+  for _, k in ipairs({entry(key), manifest(key)}) do
+    if h.dead > 0 then
+      redis.call('PEXPIREAT', k, str(h.dead))
+    else
+      redis.call('PERSIST', k)
+    end
+  end
+end
+
 -- bury leaves a tombstone, with the labels last stored.
 local function bury(key, cleared)
-  local e = B .. 'e:' .. key
-  local labels = redis.call('HGET', e, 'm') or ''
-  redis.call('DEL', e)
+  local labels = labels_of(key, head(key))
+  redis.call('DEL', entry(key), manifest(key))
   unindex(key)
-  local h = {begun = 0, created = 0, expires = 0, dead = 0, fence = 0, cleared = cleared, policy = 0, present = false}
-  redis.call('HSET', e, 'h', pack_head(h), 'm', labels)
-  redis.call('PEXPIREAT', e, str(millis() + tombstone_ms))
+  local h = {begun = 0, created = 0, expires = 0, dead = 0, fence = 0, cleared = cleared,
+    labels_length = string.len(labels), policy = 0, present = false}
+  redis.call('SET', entry(key), pack_head(h) .. labels, 'PX', str(tombstone_ms))
   return labels
 end
 
@@ -84,7 +106,7 @@ local function drop(key, h)
   if h.cleared > 0 then
     bury(key, h.cleared)
   else
-    redis.call('DEL', B .. 'e:' .. key)
+    redis.call('DEL', entry(key), manifest(key))
     unindex(key)
   end
 end
