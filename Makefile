@@ -14,7 +14,7 @@ FUZZTIME ?= 10s
 
 # What the tests need beside Go, as command:debian-package. The race detector
 # needs a C compiler with its headers. Servers for the tests of remote stores
-# are added here.
+# are added here; tests that need one are not skipped then.
 NEEDS := gcc:gcc gcc:libc6-dev redis-server:redis-server postgres:postgresql
 
 # One package's tests may take this long; all of them take less.
@@ -26,11 +26,11 @@ help: ## list the targets
 
 .PHONY: test
 test: needs fmt-check vet ## everything a change must pass: format, vet, tests with the race detector, coverage of each package
-	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) -coverprofile=coverage.out $(PKG)
+	CGO_ENABLED=1 REPRISE_REQUIRE_SERVERS=1 go test -race -timeout $(TIMEOUT) -coverprofile=coverage.out $(PKG)
 
 .PHONY: race
 race: needs ## tests with the race detector, always run anew
-	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(PKG)
+	CGO_ENABLED=1 REPRISE_REQUIRE_SERVERS=1 go test -race -count=1 -timeout $(TIMEOUT) $(PKG)
 
 .PHONY: vet
 vet: ## go vet
@@ -68,7 +68,7 @@ bench: ## benchmarks matching BENCH (all), COUNT times (1)
 
 .PHONY: torture
 torture: needs ## tests at the sizes of a nightly run: REPRISE_TORTURE=1, up to two hours
-	CGO_ENABLED=1 REPRISE_TORTURE=1 go test -race -count=1 -timeout 2h $(PKG)
+	CGO_ENABLED=1 REPRISE_REQUIRE_SERVERS=1 REPRISE_TORTURE=1 go test -race -count=1 -timeout 2h $(PKG)
 
 .PHONY: clean
 clean: ## remove what the other targets leave here

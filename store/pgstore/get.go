@@ -130,6 +130,10 @@ func isBinary(rows pgx.Rows) bool {
 	return true
 }
 
+// postgresEpoch is 2000-01-01, from which the binary form of a timestamp counts,
+// in microseconds since 1970. To have the server convert it costs microseconds.
+const postgresEpoch = 946_684_800_000_000
+
 func (row *found) read(raw [][]byte) error {
 	if len(raw) != colValue+1 {
 		return fmt.Errorf("%w: a row of %d columns", errDamaged, len(raw))
@@ -143,6 +147,7 @@ func (row *found) read(raw [][]byte) error {
 			return fmt.Errorf("%w: column %d of an entry", errDamaged, i)
 		}
 	}
+	row.number[colNow] += postgresEpoch
 	row.entry = bytes.Clone(raw[colEntry])
 	if row.value = bytes.Clone(raw[colValue]); row.value == nil {
 		row.value = []byte{}
@@ -153,9 +158,11 @@ func (row *found) read(raw [][]byte) error {
 func (row *found) scan(rows pgx.Rows) error {
 	var numbers [numberColumns]*int64
 	targets := make([]any, 0, colValue+1)
+	var now time.Time
 	for i := range numbers {
 		targets = append(targets, &numbers[i])
 	}
+	targets[colNow] = &now
 	if err := rows.Scan(append(targets, &row.entry, &row.value)...); err != nil {
 		return err
 	}
@@ -164,6 +171,7 @@ func (row *found) scan(rows pgx.Rows) error {
 			row.number[i] = *n
 		}
 	}
+	row.number[colNow] = now.UnixMicro()
 	row.there = numbers[colSet] != nil
 	return nil
 }

@@ -25,7 +25,7 @@ func newStatements(schema string) *statements {
 	st := &statements{
 		// The join returns the number of the same snapshot, with or without an
 		// entry.
-		get: `SELECT m.seq, {now}, e.set_id, e.begun, e.created, e.expires, e.grace, e.dead, e.cost, e.size, e.fence, e.entry, e.value
+		get: `SELECT m.seq, clock_timestamp(), e.set_id, e.begun, e.created, e.expires, e.grace, e.dead, e.cost, e.size, e.fence, e.entry, e.value
 			FROM {schema}.meta m LEFT JOIN {schema}.entries e ON e.key = $1 AND e.present`,
 		set: `SELECT ` + labelColumns + ` FROM {schema}.sets s, (SELECT ''::bytea AS entry) e WHERE s.id = $1`,
 		info: `SELECT m.id, m.seq, {now}, t.entries, t.bytes FROM {schema}.meta m,
