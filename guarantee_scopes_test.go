@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 
@@ -130,34 +133,36 @@ func TestGuarantee20_OperationsStayInTheirScope(t *testing.T) {
 // TestGuarantee20_ConcurrentCallersStayApart: identical calls of different
 // users do not join one execution.
 func TestGuarantee20_ConcurrentCallersStayApart(t *testing.T) {
-	c := open(t, "memory:")
-	together := make(chan struct{})
-	arrived := make(chan struct{}, 2)
-	fn := func(ctx context.Context, in int) (reprise.Execution, error) {
-		arrived <- struct{}{}
-		<-together
-		return whoAsks(ctx, in)
-	}
-	f := wrap(t, c, fn, reprise.Options[int, reprise.Execution]{Scope: reprise.ByUser})
-	got := make(chan error, 2)
-	for _, user := range []string{"alice", "bob"} {
-		go func() {
-			who := reprise.Execution{Dataset: "d", User: user}
-			v, err := f.Call(as(who), 1)
-			if err == nil && v != who {
-				err = fmt.Errorf("%s got the result of %s", user, v.User)
-			}
-			got <- err
-		}()
-	}
-	<-arrived
-	<-arrived // both run: neither waits for the other
-	close(together)
-	for range 2 {
-		if err := <-got; err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		c, err := reprise.Open(t.Context(), "memory:", nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		defer closeNow(t, c)
+		var running atomic.Int64
+		together := make(chan struct{})
+		fn := func(ctx context.Context, in int) (reprise.Execution, error) {
+			running.Add(1)
+			<-together
+			return whoAsks(ctx, in)
+		}
+		f := wrap(t, c, fn, reprise.Options[int, reprise.Execution]{Scope: reprise.ByUser})
+		var callers sync.WaitGroup
+		for _, user := range []string{"alice", "bob"} {
+			callers.Go(func() {
+				who := reprise.Execution{Dataset: "d", User: user}
+				if v, err := f.Call(as(who), 1); err != nil || v != who {
+					t.Errorf("%s got the result of %q, %v", user, v.User, err)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := running.Load(); n != 2 {
+			t.Errorf("%d executions for two users", n)
+		}
+		close(together)
+		callers.Wait()
+	})
 }
 
 // separators are what careless keys are joined with.
