@@ -31,7 +31,8 @@ const schema = 1
 // only one in a cluster. A cluster is recognised by itself; addr, repeatable,
 // names more of its nodes. dial_timeout and write_timeout are durations that
 // stand in for Options.Timeout; skip_verify turns the check of certificates
-// off. The context bounds connecting only.
+// off. The context bounds the questions to the server; Options.Timeout bounds
+// each attempt to connect.
 //
 // Errors name the URL without its password. They wrap store.ErrNewerSchema
 // where a newer version of reprise wrote the store, and store.ErrCorrupt where
@@ -51,7 +52,11 @@ func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
 	}
 	s := &Store{names: newNames(c.Prefix), maxValue: c.MaxValue, candidate: randomID(), quit: make(chan struct{})}
 	if err := s.connect(option); err != nil {
-		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), explained(err))
+		err = explained(err)
+		if option.TLSConfig != nil && errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no TLS handshake within %v: the server may not speak TLS there: %w", option.Dialer.Timeout, err)
+		}
+		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), err)
 	}
 	s.cluster = s.client.Mode() == rueidis.ClientModeCluster
 	if err := s.greet(ctx, c.Logger); err != nil {
@@ -123,7 +128,7 @@ func clientOption(rawURL string, c *Options) (rueidis.ClientOption, error) {
 // it cannot be read.
 func redacted(rawURL string) string {
 	u, err := url.Parse(rawURL)
-	if err != nil {
+	if err != nil || u.Opaque != "" || u.Host == "" && u.User != nil {
 		scheme, _, _ := strings.Cut(rawURL, "://")
 		if strings.ContainsAny(scheme, ":@/ ") {
 			scheme = "?"
