@@ -46,7 +46,7 @@ func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
 		if cfg.Logger != nil {
 			cfg.Logger.Warn("reprise: store cannot be opened; calls run uncached until it can", "url", rawURL, "error", err)
 		}
-		s = &reopening{open: open, err: err}
+		s = newReopening(open)
 	}
 	return newCache(ctx, s, &cfg, err != nil)
 }

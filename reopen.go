@@ -3,7 +3,6 @@ package reprise
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -15,22 +14,31 @@ import (
 type reopening struct {
 	open func(context.Context) (store.Store, error)
 
-	mu     sync.Mutex
-	s      store.Store // nil: not opened yet
-	err    error       // why
-	closed bool
+	turn   chan struct{} // holds a token while somebody opens or closes
+	s      store.Store   // nil: not opened yet; guarded by turn
+	closed bool          // guarded by turn
+}
+
+func newReopening(open func(context.Context) (store.Store, error)) *reopening {
+	return &reopening{open: open, turn: make(chan struct{}, 1)}
 }
 
 func (r *reopening) get(ctx context.Context) (store.Store, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
+	select {
+	case r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-r.turn }()
+	switch {
+	case r.closed:
 		return nil, store.ErrClosed
+	case r.s != nil:
+		return r.s, nil
 	}
-	if r.s == nil {
-		r.s, r.err = r.open(ctx)
-	}
-	return r.s, r.err
+	s, err := r.open(ctx)
+	r.s = s
+	return s, err
 }
 
 // through runs one operation on the store, where it opens.
@@ -119,8 +127,8 @@ func (r *reopening) Release(ctx context.Context, k store.Key, o store.Owner, fen
 }
 
 func (r *reopening) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
 	r.closed = true
 	if r.s == nil {
 		return nil
