@@ -51,19 +51,49 @@ func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{names: newNames(c.Prefix), maxValue: c.MaxValue, candidate: randomID(), quit: make(chan struct{})}
-	if err := s.connect(option); err != nil {
+	if err := s.open(ctx, option, c.Logger); err != nil {
+		if s.client != nil {
+			s.client.Close()
+		}
 		err = explained(err)
 		if option.TLSConfig != nil && errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no TLS handshake within %v: the server may not speak TLS there: %w", option.Dialer.Timeout, err)
 		}
 		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), err)
 	}
-	s.cluster = s.client.Mode() == rueidis.ClientModeCluster
-	if err := s.greet(ctx, c.Logger); err != nil {
-		s.client.Close()
-		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), err)
-	}
 	return s, nil
+}
+
+// open connects to one server, and if that says that it is of a cluster, to
+// all of it. Several addresses are a cluster's, or of Sentinels.
+func (s *Store) open(ctx context.Context, option rueidis.ClientOption, l *slog.Logger) error {
+	option.ForceSingleClient = len(option.InitAddress) == 1 && option.Sentinel.MasterSet == ""
+	if err := s.connect(option); err != nil {
+		return err
+	}
+	facts, err := s.facts(ctx)
+	if err != nil {
+		return err
+	}
+	if tooOld(facts["redis_version"]) {
+		return fmt.Errorf("%w: it is %s", errTooOld, facts["redis_version"])
+	}
+	if facts["cluster_enabled"] == "1" && option.ForceSingleClient {
+		s.client.Close()
+		option.ForceSingleClient = false
+		if err := s.connect(option); err != nil {
+			return err
+		}
+	}
+	s.cluster = s.client.Mode() == rueidis.ClientModeCluster
+	s.warn(l, facts["maxmemory_policy"])
+	return s.join(ctx)
+}
+
+func randomID() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: see crypto/rand
+	return string(b[:])
 }
 
 // connect asks Redis to tell when the store's number moves, and does without
@@ -85,12 +115,6 @@ func (s *Store) connect(option rueidis.ClientOption) (err error) {
 	option.OnInvalidations, option.ClientTrackingOptions, option.DisableCache = nil, nil, true
 	s.client, err = rueidis.NewClient(option)
 	return err
-}
-
-func randomID() string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails: see crypto/rand
-	return string(b[:])
 }
 
 // clientOption is what the URL and the options say.
@@ -163,18 +187,13 @@ func explained(err error) error {
 
 var errTooOld = errors.New("the server is too old: Redis 6.2 or later is needed")
 
-// greet looks what server this is and makes or reads the store.
-func (s *Store) greet(ctx context.Context, l *slog.Logger) error {
+// facts is what the server says of itself.
+func (s *Store) facts(ctx context.Context) (map[string]string, error) {
 	info, err := s.client.Do(ctx, s.client.B().Info().Build()).ToString()
 	if err != nil {
-		return explained(fmt.Errorf("ask for INFO: %w", err))
+		return nil, fmt.Errorf("ask for INFO: %w", err)
 	}
-	facts := parseInfo(info)
-	if tooOld(facts["redis_version"]) {
-		return fmt.Errorf("%w: it is %s", errTooOld, facts["redis_version"])
-	}
-	s.warn(l, facts["maxmemory_policy"])
-	return s.join(ctx)
+	return parseInfo(info), nil
 }
 
 // parseInfo reads the answer to INFO.
@@ -214,7 +233,7 @@ func (s *Store) warn(l *slog.Logger, policy string) {
 func (s *Store) join(ctx context.Context) error {
 	m, err := s.onMeta(ctx, opOpen)
 	if err != nil {
-		return explained(err)
+		return err
 	}
 	if len(m) != 4 {
 		return corrupt("open")
