@@ -16,7 +16,7 @@ import (
 
 func TestOpenRefusesURLs(t *testing.T) {
 	for url, words := range map[string][]string{
-		"redis://localhost":          {"unknown scheme", "redis", "sqlite", "memory"},
+		"mongodb://u:secret@host":    {"unknown scheme", "mongodb", "sqlite", "redis", "postgres", "memory"},
 		"cache.db":                   {"no scheme", "sqlite:cache.db"},
 		"sqlite:":                    {"names no file"},
 		"sqlite://host/x.db":         {"host", "sqlite:///PATH"},
