@@ -183,6 +183,47 @@ func bind(st *sqlite3.Stmt, i int, arg any) error {
 	return fmt.Errorf("cannot bind a %T", arg)
 }
 
+// binder binds parameters one after the other. Unlike the arguments of exec,
+// they need not go to the heap.
+type binder struct {
+	st  *sqlite3.Stmt
+	n   int
+	err error // the first
+}
+
+func (b *binder) ints(values ...int64) {
+	for _, v := range values {
+		b.n++
+		b.note(b.st.BindInt64(b.n, v))
+	}
+}
+
+func (b *binder) blobs(values ...[]byte) {
+	for _, v := range values {
+		b.n++
+		b.note(b.st.BindBlob(b.n, v))
+	}
+}
+
+func (b *binder) note(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// run executes the statement, which returns no rows.
+func (b *binder) run() error {
+	if b.err != nil {
+		return b.err
+	}
+	b.st.Step()
+	err := b.st.Err()
+	if reset := b.st.Reset(); err == nil {
+		err = reset
+	}
+	return err
+}
+
 // int64s scans the first columns of r.
 func int64s(r row, dst ...*int64) {
 	for i, d := range dst {

@@ -105,12 +105,11 @@ func (s *Store) read(ctx context.Context, doing string, f func(*conn) error) err
 // snapshot is read, with all statements of f seeing the same state.
 func (s *Store) snapshot(ctx context.Context, doing string, f func(*conn) error) error {
 	return s.read(ctx, doing, func(c *conn) error {
+		defer rollback(c) // an interrupt may come when BEGIN is done
 		if err := c.exec("BEGIN"); err != nil {
 			return err
 		}
-		err := f(c)
-		rollback(c)
-		return err
+		return f(c)
 	})
 }
 
@@ -149,11 +148,11 @@ func (s *Store) transact(ctx context.Context, f func(*txn) error) (err error) {
 			c.db.SetInterrupt(context.Background())
 		}
 	}()
-	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
 	tx := &txn{conn: c, s: s}
-	if err = tx.load(); err == nil {
+	if err = c.exec("BEGIN IMMEDIATE"); err == nil { // an interrupt may come when it is done
+		err = tx.load()
+	}
+	if err == nil {
 		err = f(tx)
 	}
 	if err == nil {

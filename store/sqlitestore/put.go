@@ -121,55 +121,65 @@ func (tx *txn) superseded(old held, begun int64) bool {
 	return begun < tx.floor || begun > tx.seq || begun < old.cleared || old.present == 1 && begun < old.begun
 }
 
-const insertSQL = `INSERT INTO entries (present, set_id, begun, created, expires, grace, cost, size, fence, ntags, changed,
-	entry, tags, file, value, manifest, prefix, key, cleared, id)
-	VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`
+const insertSQL = `INSERT INTO entries (present, cleared, set_id, begun, created, expires, grace, cost, size, fence, ntags, changed,
+	entry, tags, file, value, manifest, id, prefix, key) VALUES (1, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const replaceSQL = `UPDATE entries SET present = 1, set_id = ?, begun = ?, created = ?, expires = ?, grace = ?, cost = ?,
 	size = ?, fence = ?, ntags = ?, changed = ?, entry = ?, tags = ?, file = ?, value = ?, manifest = ? WHERE id = ?`
 
-// store writes the row: over the row id, or a new one where id is 0.
+// store writes the row: over the row id, which is settled, or a new one at the
+// end of the tail where id is 0.
 func (tx *txn) store(id int64, rec *store.Record, begun, expires, changed int64, file *staged) error {
 	l := &rec.Labels
 	set, err := tx.set(labelSet{l.Kind, rec.Policy, l.Collection, l.Function, l.Dataset, l.Version})
 	if err != nil {
 		return err
 	}
-	value, hash := rec.Value, []byte(nil)
 	if file != nil {
-		value, hash = nil, file.hash[:]
 		if err := tx.link(file); err != nil {
 			return err
 		}
 	}
-	args := []any{
-		set, begun, tx.now, expires, int64(rec.Grace), int64(rec.Cost), len(rec.Value), int64(rec.Fence), len(l.Tags),
-		changed, l.Entry, encodeTags(l.Tags), hash, value, rec.Manifest,
+	h := held{
+		id: id, set: set, begun: begun, expires: expires, grace: int64(rec.Grace), cost: int64(rec.Cost),
+		size: int64(len(rec.Value)), ntags: int64(len(l.Tags)), changed: changed,
 	}
 	if id == 0 {
-		return tx.insert(rec, append(args, prefix(rec.Key), rec.Key[:]))
+		h.id = tx.tail.last + 1
 	}
-	if err := tx.exec(replaceSQL, append(args, id)...); err != nil {
+	if err := tx.writeRow(&h, rec, file, id == 0); err != nil {
 		return err
 	}
-	if err := tx.tag(id, l.Tags); err != nil {
+	if err := tx.tag(h.id, l.Tags); err != nil {
 		return err
 	}
-	size := int64(len(rec.Value))
-	tx.addBytes(size)
-	return tx.count(held{
-		id: id, set: set, begun: begun, expires: expires, grace: int64(rec.Grace), cost: int64(rec.Cost), size: size, ntags: int64(len(l.Tags)),
-	}, 1)
+	if id == 0 {
+		return tx.added(h.size)
+	}
+	tx.addBytes(h.size)
+	return tx.count(h, 1)
 }
 
-// insert writes a new row, at the end of the tail.
-func (tx *txn) insert(rec *store.Record, args []any) error {
-	id := tx.tail.last + 1
-	if err := tx.exec(insertSQL, append(args, id)...); err != nil {
+func (tx *txn) writeRow(h *held, rec *store.Record, file *staged, isNew bool) (err error) {
+	defer recoverTo(&err, tx.conn)
+	value, hash := rec.Value, []byte(nil)
+	if file != nil {
+		value, hash = nil, file.hash[:]
+	}
+	sql := replaceSQL
+	if isNew {
+		sql = insertSQL
+	}
+	b := binder{}
+	if b.st, err = tx.prepare(sql); err != nil {
 		return err
 	}
-	if err := tx.tag(id, rec.Labels.Tags); err != nil {
-		return err
+	b.ints(h.set, h.begun, tx.now, h.expires, h.grace, h.cost, h.size, int64(rec.Fence), h.ntags, h.changed)
+	b.blobs([]byte(rec.Labels.Entry), encodeTags(rec.Labels.Tags), hash, value, rec.Manifest)
+	b.ints(h.id)
+	if isNew {
+		b.ints(prefix(rec.Key))
+		b.blobs(rec.Key[:])
 	}
-	return tx.added(int64(len(rec.Value)))
+	return b.run()
 }
