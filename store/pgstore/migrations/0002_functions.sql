@@ -2,13 +2,19 @@
 -- round trip, each statement in it sees what was committed before it, and no
 -- client that stalls keeps a lock. Locks are taken in this order: names, key,
 -- lease, entry, meta, tallies by their key.
+--
+-- All but the simplest are in PL/pgSQL, which keeps plans for a session:
+-- PostgreSQL plans the others anew at each call, which costs milliseconds.
 
 -- hidden is the newest bump of a label that all entries of a set carry.
-CREATE FUNCTION {schema}.hidden(p_set bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
-	SELECT coalesce(max(l.seq), 0)
-	FROM {schema}.set_labels sl JOIN {schema}.labels l ON l.id = sl.label_id
-	WHERE sl.set_id = p_set
-$$;
+CREATE FUNCTION {schema}.hidden(p_set bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN (
+		SELECT coalesce(max(l.seq), 0)
+		FROM {schema}.set_labels sl JOIN {schema}.labels l ON l.id = sl.label_id
+		WHERE sl.set_id = p_set
+	);
+END $$;
 
 -- later is a time plus nanoseconds, rounded up.
 CREATE FUNCTION {schema}.later(p_at bigint, p_ns bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
@@ -28,39 +34,41 @@ CREATE FUNCTION {schema}.bucket_start(p_bucket bigint) RETURNS bigint LANGUAGE s
 $$;
 
 -- tally_add counts an entry. A tally counts as live what no bump up to its
--- hidden hides; whoever knows of a newer bump starts it anew.
-CREATE FUNCTION {schema}.tally_add(p_set bigint, p_bucket bigint, p_shard smallint, p_begun bigint, p_size bigint)
-RETURNS void LANGUAGE sql AS $$
+-- hidden hides; whoever knows of a newer bump, p_hidden, starts it anew.
+CREATE FUNCTION {schema}.tally_add(p_set bigint, p_bucket bigint, p_shard smallint, p_hidden bigint, p_begun bigint, p_size bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
 	INSERT INTO {schema}.tallies AS t (set_id, bucket, shard, hidden, live, entries, bytes)
-	SELECT p_set, p_bucket, p_shard, h, (p_begun >= h)::int, 1, p_size FROM {schema}.hidden(p_set) h
+	VALUES (p_set, p_bucket, p_shard, p_hidden, (p_begun >= p_hidden)::int, 1, p_size)
 	ON CONFLICT (set_id, bucket, shard) DO UPDATE SET
 		live = CASE WHEN t.hidden < excluded.hidden THEN excluded.live
 			WHEN t.hidden = excluded.hidden THEN t.live + excluded.live ELSE t.live END,
 		hidden = greatest(t.hidden, excluded.hidden),
 		entries = t.entries + 1,
-		bytes = t.bytes + excluded.bytes
-$$;
+		bytes = t.bytes + excluded.bytes;
+END $$;
 
 CREATE FUNCTION {schema}.tally_remove(p_set bigint, p_bucket bigint, p_shard smallint, p_begun bigint, p_size bigint)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
 	UPDATE {schema}.tallies SET live = live - (p_begun >= hidden)::int, entries = entries - 1, bytes = bytes - p_size
-	WHERE set_id = p_set AND bucket = p_bucket AND shard = p_shard
-$$;
+	WHERE set_id = p_set AND bucket = p_bucket AND shard = p_shard;
+END $$;
 
 -- tally_replace counts an entry in place of another in the same tally. Mostly
 -- nothing changes; then nothing is written.
-CREATE FUNCTION {schema}.tally_replace(p_set bigint, p_bucket bigint, p_shard smallint,
+CREATE FUNCTION {schema}.tally_replace(p_set bigint, p_bucket bigint, p_shard smallint, p_hidden bigint,
 	p_old_begun bigint, p_old_size bigint, p_begun bigint, p_size bigint)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
 	UPDATE {schema}.tallies t SET
-		live = CASE WHEN t.hidden < h THEN (p_begun >= h)::int
-			ELSE t.live - (p_old_begun >= t.hidden)::int + (t.hidden = h AND p_begun >= h)::int END,
-		hidden = greatest(t.hidden, h),
+		live = CASE WHEN t.hidden < p_hidden THEN (p_begun >= p_hidden)::int
+			ELSE t.live - (p_old_begun >= t.hidden)::int + (t.hidden = p_hidden AND p_begun >= p_hidden)::int END,
+		hidden = greatest(t.hidden, p_hidden),
 		bytes = t.bytes + p_size - p_old_size
-	FROM {schema}.hidden(p_set) h
 	WHERE t.set_id = p_set AND t.bucket = p_bucket AND t.shard = p_shard
-		AND NOT (t.hidden = h AND p_size = p_old_size AND (p_old_begun >= h) = (p_begun >= h))
-$$;
+		AND NOT (t.hidden = p_hidden AND p_size = p_old_size AND (p_old_begun >= p_hidden) = (p_begun >= p_hidden));
+END $$;
 
 -- tally_move counts an entry that another replaces, in the order in which
 -- everybody locks tallies.
@@ -68,25 +76,29 @@ CREATE FUNCTION {schema}.tally_move(p_shard smallint,
 	p_old_set bigint, p_old_bucket bigint, p_old_begun bigint, p_old_size bigint,
 	p_set bigint, p_bucket bigint, p_begun bigint, p_size bigint)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	v_hidden bigint := {schema}.hidden(p_set);
 BEGIN
 	IF (p_old_set, p_old_bucket) = (p_set, p_bucket) THEN
-		PERFORM {schema}.tally_replace(p_set, p_bucket, p_shard, p_old_begun, p_old_size, p_begun, p_size);
+		PERFORM {schema}.tally_replace(p_set, p_bucket, p_shard, v_hidden, p_old_begun, p_old_size, p_begun, p_size);
 	ELSIF (p_old_set, p_old_bucket) < (p_set, p_bucket) THEN
 		PERFORM {schema}.tally_remove(p_old_set, p_old_bucket, p_shard, p_old_begun, p_old_size);
-		PERFORM {schema}.tally_add(p_set, p_bucket, p_shard, p_begun, p_size);
+		PERFORM {schema}.tally_add(p_set, p_bucket, p_shard, v_hidden, p_begun, p_size);
 	ELSE
-		PERFORM {schema}.tally_add(p_set, p_bucket, p_shard, p_begun, p_size);
+		PERFORM {schema}.tally_add(p_set, p_bucket, p_shard, v_hidden, p_begun, p_size);
 		PERFORM {schema}.tally_remove(p_old_set, p_old_bucket, p_shard, p_old_begun, p_old_size);
 	END IF;
 END $$;
 
-CREATE FUNCTION {schema}.lock_key(p_key bytea) RETURNS void LANGUAGE sql AS $$
-	SELECT pg_advisory_xact_lock({class}, ('x' || encode(substr(p_key, 1, 4), 'hex'))::bit(32)::int)
-$$;
+CREATE FUNCTION {schema}.lock_key(p_key bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock({class}, ('x' || encode(substr(p_key, 1, 4), 'hex'))::bit(32)::int);
+END $$;
 
-CREATE FUNCTION {schema}.tell(p_what text) RETURNS void LANGUAGE sql AS $$
-	SELECT pg_notify('{channel}', p_what)
-$$;
+CREATE FUNCTION {schema}.tell(p_what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_notify('{channel}', p_what);
+END $$;
 
 -- put stores an entry. o_status is 0, or why nothing was changed: 1 the label
 -- set is not known yet, 2 superseded, 3 over the quota.
@@ -176,7 +188,7 @@ BEGIN
 		PERFORM {schema}.tally_move(v_shard, v_old.set_id, v_old.bucket, v_old.begun, v_old.size,
 			v_set, v_bucket, v_begun, v_size);
 	ELSE
-		PERFORM {schema}.tally_add(v_set, v_bucket, v_shard, v_begun, v_size);
+		PERFORM {schema}.tally_add(v_set, v_bucket, v_shard, {schema}.hidden(v_set), v_begun, v_size);
 	END IF;
 	IF p_mode <> 2 THEN
 		-- A sweep raises the floor before it forgets clears: if it forgot one
@@ -223,21 +235,24 @@ END $$;
 
 -- live_with counts the live entries that carry any of the labels. Only what
 -- is in a bucket that is expiring now is looked at one by one.
-CREATE FUNCTION {schema}.live_with(p_digests bytea[], p_now bigint) RETURNS bigint LANGUAGE sql STABLE SET jit = off AS $$
-	WITH s AS MATERIALIZED (
-		SELECT DISTINCT sl.set_id FROM {schema}.labels l JOIN {schema}.set_labels sl ON sl.label_id = l.id
-		WHERE l.digest = ANY (p_digests)
-	), t AS MATERIALIZED (
-		SELECT t.set_id, t.bucket, t.hidden, t.live FROM s JOIN {schema}.tallies t ON t.set_id = s.set_id
-		WHERE t.live > 0 AND t.hidden = {schema}.hidden(t.set_id)
-			AND (t.bucket = 0 OR {schema}.bucket_end(t.bucket) > p_now)
-	)
-	SELECT (SELECT coalesce(sum(live), 0)::bigint FROM t WHERE bucket = 0 OR {schema}.bucket_start(bucket) > p_now)
-		+ (SELECT count(*) FROM (SELECT DISTINCT set_id, bucket, hidden FROM t
-				WHERE bucket > 0 AND {schema}.bucket_start(bucket) <= p_now) b
-			JOIN {schema}.entries e ON e.set_id = b.set_id AND e.bucket = b.bucket
-			WHERE e.present AND e.expires > p_now AND e.begun >= b.hidden)
-$$;
+CREATE FUNCTION {schema}.live_with(p_digests bytea[], p_now bigint) RETURNS bigint LANGUAGE plpgsql STABLE SET jit = off AS $$
+BEGIN
+	RETURN (
+		WITH s AS MATERIALIZED (
+			SELECT DISTINCT sl.set_id FROM {schema}.labels l JOIN {schema}.set_labels sl ON sl.label_id = l.id
+			WHERE l.digest = ANY (p_digests)
+		), t AS MATERIALIZED (
+			SELECT t.set_id, t.bucket, t.hidden, t.live FROM s JOIN {schema}.tallies t ON t.set_id = s.set_id
+			WHERE t.live > 0 AND t.hidden = {schema}.hidden(t.set_id)
+				AND (t.bucket = 0 OR {schema}.bucket_end(t.bucket) > p_now)
+		)
+		SELECT (SELECT coalesce(sum(live), 0)::bigint FROM t WHERE bucket = 0 OR {schema}.bucket_start(bucket) > p_now)
+			+ (SELECT count(*) FROM (SELECT DISTINCT set_id, bucket, hidden FROM t
+					WHERE bucket > 0 AND {schema}.bucket_start(bucket) <= p_now) b
+				JOIN {schema}.entries e ON e.set_id = b.set_id AND e.bucket = b.bucket
+				WHERE e.present AND e.expires > p_now AND e.begun >= b.hidden)
+	);
+END $$;
 
 -- bump hides all entries with any of the labels, which come in the order of
 -- their digests.
