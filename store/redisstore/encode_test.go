@@ -92,28 +92,37 @@ func TestMillisRoundUp(t *testing.T) {
 	}
 }
 
-// TestEstimateKnowsItsLimits holds that the server's time is estimated from a
-// recent and precise look at it only.
+// TestEstimateKnowsItsLimits holds that the server's time is estimated from
+// recent and precise looks at it only.
 func TestEstimateKnowsItsLimits(t *testing.T) {
 	var tr tracker
 	now := time.Now()
-	server := now.Add(-time.Hour)
-	if _, ok := tr.estimate(now); ok {
-		t.Error("an estimate of a clock that was never seen")
+	const behind = time.Hour
+	server := func(at time.Time) time.Time { return at.Round(0).Add(-behind) }
+	look := func(asked, made, answered time.Duration) {
+		tr.observe(now.Add(asked), now.Add(answered), server(now.Add(made)))
 	}
-	tr.observe(now, now.Add(time.Second), server)
-	if _, ok := tr.estimate(now); ok {
-		t.Error("an estimate from a question that took a second")
+	wantNone := func(at time.Time, why string) {
+		t.Helper()
+		if got, ok := tr.estimate(at); ok {
+			t.Errorf("an estimate %v of a clock %s", got, why)
+		}
 	}
-	tr.observe(now, now.Add(200*time.Microsecond), server)
-	if got, ok := tr.estimate(now.Add(time.Millisecond)); !ok || got.Sub(server) != 900*time.Microsecond {
-		t.Errorf("estimate = %v after the look, %t", got.Sub(server), ok)
+	const ms = time.Millisecond
+	wantNone(now, "that was never seen")
+	look(0, 9*ms, 10*ms)
+	wantNone(now.Add(10*ms), "known to 5 ms only")
+	look(10*ms, 10*ms+ms/5, 20*ms) // together they bound it by 1.2 ms
+	wantNone(now.Add(20*ms), "known to 0.6 ms only")
+	look(20*ms, 20*ms+ms/10, 20*ms+ms/2)
+	at := now.Add(30 * ms)
+	if got, ok := tr.estimate(at); !ok || got.Sub(server(at)).Abs() > mostError {
+		t.Errorf("estimate = %v, %t; it is %v", got, ok, server(at))
 	}
-	if _, ok := tr.estimate(now.Add(2 * sampleLasts)); ok {
-		t.Error("an estimate from an old look")
-	}
-	slept := now.Round(0).Add(time.Hour) // the wall clock only
-	if _, ok := tr.estimate(slept); ok {
-		t.Error("an estimate across an hour's sleep")
+	wantNone(now.Add(2*lookLasts), "not looked at for long")
+	wantNone(at.Round(0).Add(time.Hour), "while this machine slept")
+	tr.observe(at, at.Add(ms/2), server(at).Add(-time.Minute))
+	if got, ok := tr.estimate(at.Add(ms)); !ok || got.Sub(server(at).Add(-time.Minute)).Abs() > 2*ms {
+		t.Errorf("after the server's clock was set back estimate = %v, %t", got, ok)
 	}
 }

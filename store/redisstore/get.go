@@ -142,13 +142,12 @@ func lookup(key store.Key, seq, birth uint64, now time.Time, e []byte) store.Loo
 	if e == nil {
 		return l
 	}
-	r := store.Record{Key: key}
-	switch found, whole := fill(&r, e, birth, now); {
-	case !whole:
-		l.Damaged = true
-	case found:
-		l.Found, l.Record = true, r
+	var whole bool
+	if l.Found, whole = fill(&l.Record, e, birth, now); !l.Found {
+		l.Damaged, l.Record = !whole, store.Record{}
+		return l
 	}
+	l.Record.Key = key
 	return l
 }
 

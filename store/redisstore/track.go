@@ -20,7 +20,7 @@ import (
 type tracker struct {
 	epoch atomic.Uint64 // of such messages
 	known atomic.Pointer[knownNumber]
-	clock atomic.Pointer[clockSample]
+	clock atomic.Pointer[clockBounds]
 }
 
 // knownNumber is what an answer said while epoch lasted.
@@ -50,35 +50,46 @@ func (t *tracker) learn(seq, birth, epoch uint64) {
 }
 
 const (
-	// sampleLasts is for how long a look at the server's clock serves: clocks
-	// drift apart by some 0.1 ms in that time.
-	sampleLasts = time.Second
-	// sampleError is how far off the estimate may be: half of the time that
-	// the question took.
-	sampleError = 500 * time.Microsecond
-	// sampleJump is by how much the local wall clock may leave the monotonic
-	// one, before the machine is taken to have slept.
-	sampleJump = 50 * time.Millisecond
+	// lookLasts is for how long a look at the server's clock serves.
+	lookLasts = time.Second
+	// mostError is how far off the estimated time may be.
+	mostError = 500 * time.Microsecond
+	// drift is what two clocks may part by, as a divisor: 200 ppm.
+	drift = 5000
+	// sleepJump is by how much the local wall clock may leave the monotonic
+	// one before the machine is taken to have slept.
+	sleepJump = 50 * time.Millisecond
 )
 
-// clockSample says what the server's clock showed at a moment of ours, give or
-// take some.
-type clockSample struct {
-	local, server time.Time
-	within        time.Duration
+// epoch is where local times are counted from: by the monotonic clock, so that
+// nothing depends on how the local one is set.
+var epoch = time.Now()
+
+// clockBounds says by how much the server's clock is ahead of the monotonic
+// one, counted from epoch: every answer to TIME was made between question and
+// answer, and many such bounds together are narrow.
+type clockBounds struct {
+	low, high time.Duration
+	at        time.Time // of the last look
 }
 
 // observe notes that the server's clock showed server at some moment between
 // asked and answered.
 func (t *tracker) observe(asked, answered, server time.Time) {
-	within := answered.Sub(asked) / 2
-	if within > sampleError {
+	since := server.Sub(epoch.Round(0))
+	fresh := &clockBounds{low: since - answered.Sub(epoch), high: since - asked.Sub(epoch), at: answered}
+	old := t.clock.Load()
+	if old != nil && answered.Before(old.at) {
 		return
 	}
-	old := t.clock.Load()
-	if old == nil || within <= old.within || answered.Sub(old.local) > sampleLasts/2 {
-		t.clock.Store(&clockSample{asked.Add(within), server, within})
+	if old != nil {
+		wider := answered.Sub(old.at) / drift
+		low, high := max(fresh.low, old.low-wider), min(fresh.high, old.high+wider)
+		if low <= high { // else one of the clocks was set
+			fresh.low, fresh.high = low, high
+		}
 	}
+	t.clock.CompareAndSwap(old, fresh) // who comes second has seen as much
 }
 
 // estimate is the server's time when ours is local, if that is well known.
@@ -87,10 +98,10 @@ func (t *tracker) estimate(local time.Time) (time.Time, bool) {
 	if c == nil {
 		return time.Time{}, false
 	}
-	age := local.Sub(c.local) // monotonic
-	wall := local.Round(0).Sub(c.local.Round(0))
-	if age > sampleLasts || (wall-age).Abs() > sampleJump {
+	age := local.Sub(c.at) // monotonic
+	slept := local.Round(0).Sub(c.at.Round(0)) - age
+	if age > lookLasts || slept.Abs() > sleepJump || (c.high-c.low)/2+age/drift > mostError {
 		return time.Time{}, false
 	}
-	return c.server.Add(age), true
+	return epoch.Round(0).Add(local.Sub(epoch) + (c.low+c.high)/2), true
 }
