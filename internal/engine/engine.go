@@ -249,11 +249,12 @@ func (e *Engine) Read(ctx context.Context, key store.Key) (store.Lookup, error) 
 	if e.closed.Load() {
 		return store.Lookup{}, ErrClosed
 	}
+	life := e.life.Load()
 	lk, err := e.store.Get(ctx, key)
 	if err != nil {
 		return lk, unavailable(ctx, err)
 	}
-	return lk, e.syncTo(ctx, lk.Seq)
+	return lk, e.syncTo(ctx, lk.Seq, life)
 }
 
 // List lists entries for somebody who insists.

@@ -70,15 +70,12 @@ func (ls *looks) run(e *Engine, l *look) {
 // sync applies all changes that were made before the call.
 func (e *Engine) sync(ctx context.Context) error { return e.watch.looks.join(ctx, e, true) }
 
-// syncTo looks at the store only where seq is news.
-func (e *Engine) syncTo(ctx context.Context, seq uint64) error {
-	for fresh := false; e.gens.Seq() < seq; fresh = true {
-		life := e.life.Load()
+// syncTo looks at the store only where seq is news. life is that of before seq
+// was asked for: where the store has begun anew since, seq belongs to its past.
+func (e *Engine) syncTo(ctx context.Context, seq, life uint64) error {
+	for fresh := false; e.gens.Seq() < seq && e.life.Load() == life; fresh = true {
 		if err := e.watch.looks.join(ctx, e, fresh); err != nil {
 			return err
-		}
-		if e.life.Load() != life {
-			return nil // the store began anew, and seq belongs to its past
 		}
 	}
 	return nil

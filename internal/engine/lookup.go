@@ -39,9 +39,10 @@ func (e *Engine) lookup(ctx context.Context, f *Function, c *Call, a *attempt) (
 
 // read gets the record, and the generations where the store has newer ones.
 func (e *Engine) read(ctx context.Context, key store.Key) (store.Lookup, error) {
+	life := e.life.Load()
 	lk, err := e.look(ctx, key)
 	if err == nil {
-		err = e.syncTo(ctx, lk.Seq)
+		err = e.syncTo(ctx, lk.Seq, life)
 	}
 	return lk, err
 }

@@ -61,7 +61,7 @@ func (e *Engine) publish(ctx context.Context, f *Function, c *Call, a *attempt, 
 // refresh took a number for itself, which would hide the value from memory; so
 // where no label changed meanwhile, the value is valid as of that.
 func (e *Engine) asOf(ctx context.Context, c *Call, a *attempt, p *packed, s store.Stamp) uint64 {
-	if !c.Mode.overwrites() || !a.stored || e.syncTo(ctx, s.Seq) != nil {
+	if !c.Mode.overwrites() || !a.stored || e.syncTo(ctx, s.Seq, a.life) != nil {
 		return a.begun
 	}
 	if !e.gens.LabelsCurrent(hides(c, p.tags), a.begun) {
