@@ -82,7 +82,7 @@ func (e *Engine) mayStandIn(f *Function, s *Entry) bool {
 	if f.StaleOnError <= 0 || s.Err != nil {
 		return false
 	}
-	return e.Age(s) < s.Expires.Sub(s.Created)+f.StaleOnError
+	return e.Age(s)-s.Expires.Sub(s.Created) < f.StaleOnError
 }
 
 // because names why the execution was cancelled, such as a lost lease, beside
