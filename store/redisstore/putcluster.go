@@ -11,8 +11,9 @@ import (
 )
 
 // attempts is how often an operation of several steps starts over after its
-// lock expired between two of them.
-const attempts = 3
+// lock was gone between two of them: expired, or freed with its entry by a
+// purge. Somebody who purges in a loop may do that many times in a row.
+const attempts = 32
 
 var errInterrupted = errors.New("interrupted between its steps, too slow for its lock; it may have taken effect: try again")
 
