@@ -76,14 +76,18 @@ func opener(rawURL string, cfg *Config) (func(context.Context) (store.Store, err
 	return nil, fmt.Errorf("unknown scheme %q; known are sqlite, redis, rediss, postgres and memory", u.Scheme)
 }
 
-// withoutPassword is the URL as it may be told.
+// withoutPassword is the URL as it may be told. Of servers' URLs it tells host
+// and path: a password may stand as the user, or among the settings, too.
 func withoutPassword(rawURL string) string {
+	scheme, _, _ := strings.Cut(rawURL, ":")
 	u, err := url.Parse(rawURL)
 	switch {
-	case err == nil:
-		return u.Redacted()
-	case strings.Contains(rawURL, "@"):
-		return rawURL[:strings.IndexByte(rawURL, ':')+1] + "…"
+	case err == nil && u.User == nil && (u.Scheme == "sqlite" || u.Scheme == "memory" || u.Scheme == ""):
+		return rawURL
+	case err == nil && u.Opaque == "":
+		return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	case strings.ContainsAny(rawURL, "@?") || err == nil:
+		return scheme + ":…"
 	}
 	return rawURL
 }

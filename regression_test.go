@@ -536,6 +536,8 @@ func TestPasswordsInURLsAreNotTold(t *testing.T) {
 		"unknown://user:hunter2@host:port/0",
 		"unknown://user:hunter2%zz@host/%zz",
 		"un known://user:hunter2@host",
+		"unknown://host/db?password=hunter2",
+		"unknown:user:hunter2@host",
 	} {
 		for _, policy := range []reprise.StoreErrorPolicy{reprise.FailOpen, reprise.FailClosed} {
 			var log bytes.Buffer
