@@ -10,13 +10,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/reprise-go/reprise"
+	"github.com/reprise-go/reprise/internal/servertest"
 	"github.com/reprise-go/reprise/store"
 )
 
 func TestMain(m *testing.M) {
 	// The client of Redis clusters looks at the cluster once more up to a
 	// second after it was closed.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+	goleak.VerifyTestMain(servertest.Shared(m), goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // open gives a cache that is closed when the test ends. Failures of the store

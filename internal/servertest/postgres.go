@@ -30,70 +30,14 @@ type PostgresServer struct {
 	proc *process // guarded by mu
 }
 
-var (
-	shared struct {
-		sync.Mutex
-		running  bool // a Shared runs
-		postgres *PostgresServer
-	}
-	databases atomic.Int64
-)
-
-// Shared has the tests of a program share one server, which ends after them:
-//
-//	func TestMain(m *testing.M) { goleak.VerifyTestMain(servertest.Shared(m)) }
-func Shared(m *testing.M) interface{ Run() int } { return sharing{m} }
-
-type sharing struct{ m *testing.M }
-
-func (s sharing) Run() int {
-	shared.Lock()
-	shared.running = true
-	shared.Unlock()
-	code := s.m.Run()
-	shared.Lock()
-	defer shared.Unlock()
-	if p := shared.postgres; p != nil {
-		t := &afterwards{}
-		p.quit(t)
-		_ = os.RemoveAll(p.dir)
-		code |= t.code
-	}
-	return code
-}
-
-// afterwards is who hears of failures when all tests have ended.
-type afterwards struct {
-	testing.TB
-	code int
-}
-
-func (a *afterwards) Helper() {}
-
-func (a *afterwards) Errorf(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", args...)
-	a.code = 1
-}
+var databases atomic.Int64
 
 // Postgres returns the server that the tests of this program share, or where
 // its TestMain does not use Shared, one for t alone. Take a Database from it,
 // and do not stop it; PostgresAlone is for that.
 func Postgres(t testing.TB) *PostgresServer {
 	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	if !shared.running {
-		return PostgresAlone(t)
-	}
-	if shared.postgres == nil {
-		find(t, "postgres", "postgresql", postgresDirs...) // skip before a directory is made
-		dir, err := os.MkdirTemp("", "reprise-postgres-")
-		if err != nil {
-			t.Fatalf("servertest: %v", err)
-		}
-		shared.postgres = newPostgres(t, dir)
-	}
-	return shared.postgres
+	return sharedBy(t, &shared.postgres, PostgresAlone)
 }
 
 // PostgresAlone starts a server for t alone, which t may kill and stop.

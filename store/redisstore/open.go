@@ -31,7 +31,7 @@ const schema = 1
 // only one in a cluster. A cluster is recognised by itself; addr, repeatable,
 // names more of its nodes. dial_timeout and write_timeout are durations that
 // stand in for Options.Timeout; skip_verify turns the check of certificates
-// off. The context bounds the questions to the server; Options.Timeout bounds
+// off; reprise_prefix is Options.Prefix, where that is empty. The context bounds the questions to the server; Options.Timeout bounds
 // each attempt to connect.
 //
 // Errors name the URL without its password. They wrap store.ErrNewerSchema
@@ -39,7 +39,7 @@ const schema = 1
 // keys with the prefix are not ours. Settings of the server that endanger the
 // store are in Store.Warnings.
 func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
-	c, err := settings(o)
+	c, err := settings(o, prefixIn(rawURL))
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,16 @@ func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
 		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), err)
 	}
 	return s, nil
+}
+
+// prefixIn is the prefix that the URL asks for, or "" where it does not. A URL
+// that cannot be read is refused by whoever connects.
+func prefixIn(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get("reprise_prefix")
 }
 
 // open connects to one server, and if that says that it is of a cluster, to

@@ -73,6 +73,22 @@ func TestDatabases(t *testing.T) {
 	wantRefused(t, servertest.RedisCluster(t).URL()+"/1", nil, "a cluster has database 0 only")
 }
 
+func TestPrefixes(t *testing.T) {
+	url := servertest.Redis(t).URL()
+	one, two := opened(t, url+"?reprise_prefix=one", nil), opened(t, url, &Options{Prefix: "two"})
+	same := opened(t, url+"?reprise_prefix=one", &Options{Prefix: "two"}) // the option wins
+	mustPublish(t, one, record("a"))
+	mustPublish(t, two, record("b"))
+	for s, want := range map[*Store][2]bool{one: {true, false}, two: {false, true}, same: {false, true}} {
+		for i, key := range []string{"a", "b"} {
+			if l, err := s.Get(t.Context(), record(key).Key); err != nil || l.Found != want[i] {
+				t.Errorf("%s: found %t, %v", key, l.Found, err)
+			}
+		}
+	}
+	wantRefused(t, url+"?reprise_prefix=a{b}", nil, "reprise_prefix")
+}
+
 func TestForeignData(t *testing.T) {
 	url := servertest.Redis(t).URL()
 	s := opened(t, url, nil)

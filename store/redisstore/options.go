@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -12,7 +13,8 @@ import (
 // the defaults. Open does not modify or keep them.
 type Options struct {
 	// Prefix begins the name of every key in Redis, so that several stores
-	// can share a database; empty means "reprise". It must not contain braces.
+	// can share a database; empty means the parameter reprise_prefix of the
+	// URL, and without that "reprise". It must not contain braces.
 	Prefix string
 	// MaxValue is the largest sealed value that Put takes, in bytes; 0 means
 	// 64 MiB. Redis itself ends at 512 MiB, which is the most.
@@ -37,15 +39,13 @@ const (
 	defaultTimeout  = 5 * time.Second
 )
 
-// settings are the options with their defaults.
-func settings(o *Options) (Options, error) {
+// settings are the options with their defaults. prefix is what the URL says.
+func settings(o *Options, prefix string) (Options, error) {
 	var c Options
 	if o != nil {
 		c = *o
 	}
-	if c.Prefix == "" {
-		c.Prefix = defaultPrefix
-	}
+	c.Prefix = cmp.Or(c.Prefix, prefix, defaultPrefix)
 	if c.MaxValue == 0 {
 		c.MaxValue = defaultMaxValue
 	}
@@ -54,7 +54,7 @@ func settings(o *Options) (Options, error) {
 	}
 	switch {
 	case strings.ContainsAny(c.Prefix, "{}"):
-		return c, fmt.Errorf("redisstore: Options.Prefix %q: must not contain braces", c.Prefix)
+		return c, fmt.Errorf("redisstore: Options.Prefix (reprise_prefix in the URL) %q: must not contain braces", c.Prefix)
 	case c.MaxValue < 0 || c.MaxValue > mostMaxValue:
 		return c, fmt.Errorf("redisstore: Options.MaxValue %d: must be 0 to %d, the most that Redis takes", c.MaxValue, mostMaxValue)
 	case c.Timeout < 0:
