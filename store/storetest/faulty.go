@@ -37,13 +37,17 @@ const (
 var ErrInjected = errors.New("storetest: injected fault")
 
 // Fault is what happens to calls of one method. The fields combine: a call
-// waits at Gate, then hangs, fails, or is performed and altered.
+// waits at Gate, then hangs, fails, or is performed, waits at Late and is
+// altered.
 type Fault struct {
 	// Times is how many calls are disturbed; 0 means all until Heal.
 	Times int
 	// Gate, if not nil, holds each call before it is performed until the gate
 	// opens or the call's context ends.
 	Gate *Gate
+	// Late, if not nil, holds each call after it was performed until the gate
+	// opens or the call's context ends; the call then returns that error.
+	Late *Gate
 	// Hang makes each call wait for the end of its context and return its
 	// error; nothing is performed.
 	Hang bool
@@ -112,6 +116,14 @@ func (f *Faulty) Hang(m Method, n int) { f.Inject(m, Fault{Times: n, Hang: true}
 func (f *Faulty) Hold(m Method, n int) *Gate {
 	g := NewGate()
 	f.Inject(m, Fault{Times: n, Gate: g})
+	return g
+}
+
+// HoldReply makes the next n calls of m take effect and then wait at the
+// returned gate with their answer; n of 0 means all until Heal.
+func (f *Faulty) HoldReply(m Method, n int) *Gate {
+	g := NewGate()
+	f.Inject(m, Fault{Times: n, Late: g})
 	return g
 }
 
@@ -196,6 +208,11 @@ func disturb[T any](f *Faulty, ctx context.Context, m Method, call func() (T, er
 		return none, err
 	}
 	answer, err := call()
+	if fault.Late != nil {
+		if err := fault.Late.wait(ctx); err != nil {
+			return none, err
+		}
+	}
 	if lost := fault.after(err); lost != nil {
 		return none, lost
 	}

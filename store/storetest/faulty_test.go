@@ -178,6 +178,30 @@ func TestFaultyHoldsCallsAtAGate(t *testing.T) {
 	})
 }
 
+func TestFaultyHoldsRepliesAtAGate(t *testing.T) {
+	f := faulty(t)
+	gate := f.HoldReply(storetest.MethodPut, 1)
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.Put(t.Context(), record("a"), store.PutSet)
+		done <- err
+	}()
+	<-gate.Arrived()
+	if l, err := f.Get(t.Context(), record("a").Key); err != nil || !l.Found || len(done) > 0 {
+		t.Errorf("found %t, %d done, %v: want the put's effect without its answer", l.Found, len(done), err)
+	}
+	gate.Open()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	f.HoldReply(storetest.MethodClear, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Clear(ctx, store.Key{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Clear = %v", err)
+	}
+}
+
 func TestGateLetsGoWithTheContext(t *testing.T) {
 	f := faulty(t)
 	f.Hold(storetest.MethodClear, 0)
