@@ -20,6 +20,9 @@ var (
 	// ErrNewerSchema means that a newer version of reprise wrote the store. It
 	// was left untouched.
 	ErrNewerSchema = errors.New("store: written by a newer version")
+	// ErrNoWatch means that nothing can be pushed from this store as it is
+	// reached now: its changes have to be asked for.
+	ErrNoWatch = errors.New("store: cannot push changes")
 	// ErrBadQuery refuses a query that makes no sense, or a cursor that is not
 	// from the same query.
 	ErrBadQuery = errors.New("store: bad query")

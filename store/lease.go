@@ -53,6 +53,7 @@ type Watcher interface {
 	// moment ready is called until ctx ends or the watch breaks, and returns
 	// why. Between ready and the return no change is missed, but several may
 	// be folded into one event. f must be quick and must not call the store.
+	// ErrNoWatch says that trying again soon is of no use.
 	Watch(ctx context.Context, ready func(), f func(Event)) error
 }
 

@@ -13,14 +13,18 @@ import (
 // A breaker keeps a failing store from costing every call its timeout. After
 // trip failures in a row, or one that took all the time there was, it lets
 // nobody through for a pause, then one call to try; that call's success closes
-// it, its failure doubles the pause.
+// it, its failure doubles the pause. A store that hung is not tried at a
+// caller's expense: a probe in the background comes first, started by whoever
+// comes when the pause is over, and its failure doubles the pause too.
 type breaker struct {
 	clock    *memory.Clock
+	probe    func() // asks the store and reports to probed; nil: callers try at once
 	mu       sync.Mutex
 	failures int           // in a row
 	pause    time.Duration // of the present opening
 	until    int64         // open until, on the process's clock; 0: closed
-	trying   bool          // one call is through while open
+	trying   bool          // one call, or the probe, is through while open
+	answers  bool          // the last probe succeeded
 	last     error         // what opened it
 }
 
@@ -38,11 +42,34 @@ func (b *breaker) enter() (trial bool, err error) {
 	if b.until == 0 {
 		return false, nil
 	}
+	refused := fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, b.last)
 	if b.trying || b.clock.Now() < b.until {
-		return false, fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, b.last)
+		return false, refused
 	}
 	b.trying = true
+	if b.probe != nil && !b.answers && errors.Is(b.last, context.DeadlineExceeded) {
+		b.probe()
+		return false, refused
+	}
 	return true, nil
+}
+
+// probed notes how a probe went.
+func (b *breaker) probed(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trying = false
+	if b.answers = err == nil; !b.answers {
+		b.last = err
+		b.open()
+	}
+}
+
+// open begins a pause, twice as long as the one before.
+func (b *breaker) open() {
+	b.answers = false
+	b.pause = min(max(2*b.pause, breakerPauseMin), breakerPauseMax)
+	b.until = b.clock.Now() + int64(b.pause)
 }
 
 // done notes how an allowed operation went. It reports whether the breaker
@@ -56,7 +83,7 @@ func (b *breaker) done(trial bool, err error) (opened, closed bool) {
 	}
 	if err == nil {
 		closed = b.until != 0
-		b.failures, b.pause, b.until, b.last = 0, 0, 0, nil
+		b.failures, b.pause, b.until, b.last, b.answers = 0, 0, 0, nil, false
 		return false, closed
 	}
 	b.failures++
@@ -68,8 +95,7 @@ func (b *breaker) done(trial bool, err error) (opened, closed bool) {
 	if b.failures < breakerTrip || !opened && !trial {
 		return false, false
 	}
-	b.pause = min(max(2*b.pause, breakerPauseMin), breakerPauseMax)
-	b.until = b.clock.Now() + int64(b.pause)
+	b.open()
 	return opened, false
 }
 

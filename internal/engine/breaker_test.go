@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -264,6 +265,73 @@ func TestTrialOutlivesItsCaller(t *testing.T) {
 		time.Sleep(r.cfg.Timeout) // the trial fails
 		r.does(f, c, LookupFailed, StoreError, "v")
 		time.Sleep(2 * breakerPauseMin)
+		r.does(f, c, LookupFailed, StoreError, "v") // after a hang a probe comes first
+		synctest.Wait()
 		r.does(f, c, Populated, Absent, "v")
+	})
+}
+
+// While a store hangs, one call pays for finding out, and none for finding out
+// that it still does. When it answers again, so does the cache.
+func TestHangingStoreIsTriedAtNobodysExpense(t *testing.T) {
+	for name, ms := range map[string][]storetest.Method{
+		"all":   {storetest.MethodGet, storetest.MethodPut, storetest.MethodChanges, storetest.MethodUpdate},
+		"reads": {storetest.MethodGet}, "looks": {storetest.MethodChanges},
+		"writes": {storetest.MethodPut, storetest.MethodUpdate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := ready(t, setup{remote: true})
+				synctest.Wait()
+				for _, m := range ms {
+					r.faults.Hang(m, 0)
+				}
+				f := r.transient(nil)
+				var paid []time.Duration
+				for i := range 1000 {
+					c, _ := call(strconv.Itoa(i), gives("v"))
+					began := time.Now()
+					if res, err := r.Do(t.Context(), f, c); err != nil || res.Value != "v" {
+						t.Fatal(res, err)
+					}
+					if d := time.Since(began); d > 0 {
+						paid = append(paid, d)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if len(paid) > 2 {
+					t.Errorf("%d calls of 1,000 waited: %v", len(paid), paid)
+				}
+				r.faults.Heal()
+				c, _ := call("new", gives("v"))
+				_, _ = r.Do(t.Context(), f, c)
+				time.Sleep(breakerPauseMax)
+				for range 4 { // two kinds of operation, a probe and a trial each
+					_, _ = r.Do(t.Context(), f, c)
+					synctest.Wait()
+				}
+				r.does(f, c, HitStore, NoReason, "v")
+				if failing, last := r.State(); failing {
+					t.Errorf("still failing: %v", last)
+				}
+			})
+		})
+	}
+}
+
+// A probe that hangs ends with the engine.
+func TestCloseEndsProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t, setup{remote: true})
+		r.faults.Hang(storetest.MethodGet, 0)
+		f := r.transient(nil)
+		c, _ := call("k", gives("v"))
+		r.does(f, c, LookupFailed, StoreError, "v")
+		time.Sleep(breakerPauseMin)
+		r.does(f, c, LookupFailed, StoreError, "v")
+		began := time.Now()
+		if err := r.Close(); err != nil || time.Since(began) > 0 {
+			t.Errorf("closed after %v, %v", time.Since(began), err)
+		}
 	})
 }

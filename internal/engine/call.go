@@ -135,7 +135,7 @@ func (e *Engine) await(ctx context.Context, f *Function, c *Call, fl *flight.Cal
 // caller leaves it. Where the store does not answer the caller stays: sharing
 // beats running everything as often as it is called.
 func (e *Engine) upToDate(ctx context.Context, f *Function, c *Call, fl *flight.Call[*Result]) bool {
-	if f.Ephemeral || e.gens.Trusted() || !e.revive(ctx) || e.gens.Current(c.Key, c.Hides, fl.Begun()) {
+	if f.Ephemeral || e.gens.Trusted() || !e.inStep(ctx) || e.gens.Current(c.Key, c.Hides, fl.Begun()) {
 		return true
 	}
 	fl.Leave(ctx, flight.ErrAbandoned)

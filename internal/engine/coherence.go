@@ -15,13 +15,16 @@ import (
 // succeeded, by a timer that a hanging store cannot stop. When nobody calls for
 // a while the goroutine ends, trust lapses, and the next call begins with a
 // look. A store that pushes changes shortens the wait, and is still polled.
+// When its watch breaks, memory is not trusted until another watch is ready,
+// whatever the looks find: the short wait is what its users count on.
 type coherence struct {
 	e    *Engine
 	used atomic.Bool // somebody asked since the last look
 	// listeners are subscriptions, for which looking never rests.
 	listeners atomic.Int32
-	mu        sync.Mutex // protects running, stop, expiry
+	mu        sync.Mutex // protects what follows, to expiry
 	running   bool
+	deaf      bool // the watch broke, and no other is ready
 	closed    bool
 	stop      context.CancelFunc
 	expiry    *time.Timer
@@ -29,6 +32,7 @@ type coherence struct {
 	ended     sync.WaitGroup
 	looks     looks
 	hearers   hearers
+	mute      atomic.Bool // Logger knows that the store cannot push
 }
 
 // idlePolls is how many looks without a call in between end the polling.
@@ -48,14 +52,20 @@ func (e *Engine) touch() {
 	}
 }
 
-// revive makes the memory tier trusted again after an idle time, by a look at
-// the store now. It reports whether that worked.
-func (e *Engine) revive(ctx context.Context) bool {
+// inStep reports whether all that others changed before the call is known
+// here, after a look at the store where nothing else tells.
+func (e *Engine) inStep(ctx context.Context) bool {
 	e.touch()
-	if e.gens.Trusted() {
-		return true
+	return e.gens.Trusted() || e.watch.looks.join(ctx, e, false) == nil
+}
+
+// revive makes the memory tier trusted again after an idle time. It reports
+// whether that worked.
+func (e *Engine) revive(ctx context.Context) bool {
+	if e.touch(); e.watch.isDeaf() {
+		return false
 	}
-	return e.watch.looks.join(ctx, e, false) == nil && e.gens.Trusted()
+	return e.inStep(ctx) && e.gens.Trusted()
 }
 
 // wake keeps the looks coming for somebody who does not wait for one:
@@ -73,7 +83,7 @@ func (c *coherence) trust(d time.Duration) {
 	if c.closed {
 		return
 	}
-	if d > 0 {
+	if d > 0 && !c.deaf {
 		c.expiry.Reset(d)
 		c.e.gens.SetTrusted(true)
 	}
@@ -118,30 +128,11 @@ func (c *coherence) rest() bool {
 	if c.listeners.Load() > 0 {
 		return false
 	}
-	c.running = false
+	c.running, c.deaf = false, false
 	c.stop()
 	c.expiry.Stop()
 	c.e.gens.SetTrusted(false)
 	return true
-}
-
-// push turns a store's events into looks.
-func (c *coherence) push(ctx context.Context) *sync.WaitGroup {
-	var wg sync.WaitGroup
-	w, ok := c.e.store.(store.Watcher)
-	if !ok {
-		return &wg
-	}
-	wg.Go(func() {
-		for ctx.Err() == nil {
-			_ = w.Watch(ctx, c.hint, c.heard)
-			select { // a broken watch is tried again, in no hurry: the poll goes on
-			case <-ctx.Done():
-			case <-time.After(c.e.cfg.Poll):
-			}
-		}
-	})
-	return &wg
 }
 
 // heard passes an event on: to the poll, and to those who wait for a lease.

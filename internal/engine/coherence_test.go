@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -153,6 +154,8 @@ func TestHintShortensTheWait(t *testing.T) {
 	})
 }
 
+// From the moment a watch breaks memory is not trusted, though the store
+// answers, until another watch is ready.
 func TestBrokenWatchIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		own := memstore.New(nil)
@@ -161,13 +164,24 @@ func TestBrokenWatchIsTriedAgain(t *testing.T) {
 		fa, fb := a.function(nil), b.function(nil)
 		c, _ := call("k", gives("v"))
 		b.does(fb, c, Populated, Absent, "v")
+		b.remembers(fb, c, "v")
+		b.faults.Fail(storetest.MethodWatch, 3, errBoom)
 		b.faults.BreakWatches(errBoom)
 		synctest.Wait()
 		watches := b.faults.Calls(storetest.MethodWatch)
-		b.remembers(fb, c, "v")
+		for range 3 {
+			b.remembers(fb, c, nil)
+			b.does(fb, c, HitStore, NoReason, "v")
+			if err := b.sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.remembers(fb, c, nil) // a look is not enough
+			time.Sleep(testPoll)
+			synctest.Wait()
+		}
 		time.Sleep(testPoll)
 		synctest.Wait()
-		if n := b.faults.Calls(storetest.MethodWatch) - watches; n != 1 {
+		if n := b.faults.Calls(storetest.MethodWatch) - watches; n != 4 {
 			t.Errorf("%d new watches", n)
 		}
 		b.remembers(fb, c, "v")
@@ -176,6 +190,78 @@ func TestBrokenWatchIsTriedAgain(t *testing.T) {
 		}
 		synctest.Wait()
 		b.remembers(fb, c, nil)
+	})
+}
+
+// What was cleared while nothing was heard is not remembered afterwards.
+func TestClearsWhileTheWatchIsBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own := memstore.New(nil)
+		a, b := ready(t, setup{shared: own}), ready(t, setup{shared: own})
+		synctest.Wait()
+		fa, fb := a.function(nil), b.function(nil)
+		c, _ := call("k", gives("v"))
+		b.does(fb, c, Populated, Absent, "v")
+		b.faults.Fail(storetest.MethodWatch, 1, errBoom)
+		b.faults.BreakWatches(errBoom)
+		synctest.Wait()
+		if _, err := a.Clear(t.Context(), fa, c); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		b.remembers(fb, c, nil)
+		time.Sleep(2 * testPoll)
+		synctest.Wait()
+		b.remembers(fb, c, nil)
+		b.does(fb, c, Populated, Cleared, "v")
+		b.remembers(fb, c, "v")
+	})
+}
+
+// A cache that nobody used while the watch was broken begins anew.
+func TestRestWhileTheWatchIsBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t, setup{})
+		f := r.function(nil)
+		c, _ := call("k", gives("v"))
+		r.does(f, c, Populated, Absent, "v")
+		r.faults.Fail(storetest.MethodWatch, 0, errBoom)
+		r.faults.BreakWatches(errBoom)
+		time.Sleep(time.Hour)
+		if r.polling() {
+			t.Fatal("does not rest")
+		}
+		r.faults.Heal()
+		r.remembers(f, c, "v")
+		synctest.Wait()
+		r.remembers(f, c, "v")
+	})
+}
+
+// Where a store cannot push, memory is trusted by polling, and Logger is told
+// once.
+func TestStoreThatCannotPush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t, setup{})
+		r.faults.Fail(storetest.MethodWatch, 0, store.ErrNoWatch)
+		r.faults.BreakWatches(store.ErrNoWatch)
+		f := r.function(nil)
+		c, _ := call("k", gives("v"))
+		r.does(f, c, Populated, Absent, "v")
+		watches := r.faults.Calls(storetest.MethodWatch)
+		for range 600 {
+			time.Sleep(testPoll)
+			r.remembers(f, c, "v")
+		}
+		if n, most := r.faults.Calls(storetest.MethodWatch)-watches, int(600*testPoll/noWatchPause)+1; n > most {
+			t.Errorf("%d watches in %v", n, 600*testPoll)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(r.log.String(), "cannot tell"); n != 1 {
+			t.Errorf("told %d times:\n%s", n, r.log.String())
+		}
 	})
 }
 

@@ -47,6 +47,7 @@ type Engine struct {
 	looks   breaker // for changes; apart, since reads that succeed must not keep it closed
 	writes  breaker
 	warned  atomic.Bool // Logger knows that the store fails
+	probes  probes
 	watch   coherence
 	life    atomic.Uint64 // how often the store's numbers went back
 	tiersMu sync.Mutex
@@ -85,6 +86,7 @@ func New(cfg Config) (*Engine, error) {
 		e.budget = memory.NewBudget(cfg.Memory)
 	}
 	e.reads.clock, e.looks.clock, e.writes.clock = e.clock, e.clock, e.clock
+	e.initProbes()
 	e.warned.Store(cfg.Warned)
 	e.local.SetTrusted(true)
 	if l, ok := cfg.Store.(store.Leaser); ok {
@@ -307,6 +309,7 @@ func (e *Engine) Close() error {
 		e.leases.Close()
 	}
 	e.watch.close()
+	e.probes.close()
 	return errors.Join(err, e.store.Close())
 }
 

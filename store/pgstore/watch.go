@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,9 +27,9 @@ const (
 
 // ErrNoNotifications is what a Watch wraps whose own notification does not
 // reach it: some proxy, as PgBouncer pooling transactions, gives the server's
-// connection to others meanwhile.
-var ErrNoNotifications = errors.New("notifications do not arrive: a proxy that pools transactions breaks LISTEN; " +
-	"connect to the server itself, or have the proxy pool sessions")
+// connection to others meanwhile. It wraps store.ErrNoWatch.
+var ErrNoNotifications = fmt.Errorf("notifications do not arrive: a proxy that pools transactions breaks LISTEN; "+
+	"connect to the server itself, or have the proxy pool sessions: %w", store.ErrNoWatch)
 
 // Watch tells of changes by any process, pushed by the server on a connection
 // of its own. It is ready once a notification to itself has arrived. It
