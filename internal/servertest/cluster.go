@@ -18,16 +18,18 @@ type RedisClusterServers struct {
 }
 
 // RedisCluster starts a cluster that serves all slots, and stops it when the
-// test ends. It takes about two seconds.
-func RedisCluster(t testing.TB) *RedisClusterServers {
+// test ends. It takes about two seconds. The args are added to the command line
+// of each node.
+func RedisCluster(t testing.TB, args ...string) *RedisClusterServers {
 	t.Helper()
 	cli := find(t, "redis-cli", "redis-tools")
 	c := &RedisClusterServers{}
 	create := []string{"--cluster", "create"}
 	for range 3 {
-		node := Redis(t,
+		node := Redis(t, append([]string{
 			"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1",
-			"--cluster-port", strconv.Itoa(freePort(t)), "--cluster-node-timeout", "2000")
+			"--cluster-port", strconv.Itoa(freePort(t)), "--cluster-node-timeout", "2000",
+		}, args...)...)
 		c.Nodes = append(c.Nodes, node)
 		create = append(create, node.Addr())
 	}
@@ -43,6 +45,26 @@ func RedisCluster(t testing.TB) *RedisClusterServers {
 
 // URL names the first node; clients find the others.
 func (c *RedisClusterServers) URL() string { return c.Nodes[0].URL() }
+
+// RelayedRedisCluster starts a cluster, and a relay to each of its nodes. The
+// cluster itself is on 127.0.0.1 and the relays on the same ports of 127.0.0.2:
+// nodes tell their clients ports only, so that a client stays on the side where
+// it began. It skips the test where 127.0.0.2 is no address of this machine.
+func RelayedRedisCluster(t testing.TB) (*RedisClusterServers, []*Relay) {
+	t.Helper()
+	const side = "127.0.0.2"
+	l, err := net.Listen("tcp", net.JoinHostPort(side, "0"))
+	if err != nil {
+		t.Skipf("servertest: no relays to a cluster: %v", err)
+	}
+	l.Close()
+	c := RedisCluster(t, "--cluster-preferred-endpoint-type", "unknown-endpoint")
+	var relays []*Relay
+	for _, node := range c.Nodes {
+		relays = append(relays, NewRelayAt(t, net.JoinHostPort(side, strconv.Itoa(node.Port)), node.Addr()))
+	}
+	return c, relays
+}
 
 // servesAllSlots asks a node what it thinks of its cluster.
 func servesAllSlots(addr string) bool {

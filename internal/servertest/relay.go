@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -16,6 +17,7 @@ type Relay struct {
 
 	mu     sync.Mutex
 	mode   relayMode             // protected by mu
+	judge  func([]byte) Verdict  // protected by mu; nil: everything passes
 	conns  map[net.Conn]struct{} // protected by mu; both ends
 	closed bool                  // protected by mu
 	wg     sync.WaitGroup
@@ -29,10 +31,30 @@ const (
 	relayIsCut
 )
 
+// Verdict is what becomes of the reply to a request.
+type Verdict uint8
+
+const (
+	// Pass is as if no relay were there.
+	Pass Verdict = iota
+	// LoseReply has the server do what it was asked, all of it, and breaks the
+	// connection before any of the reply has come back.
+	LoseReply
+	// Deafen has the connection stay, and swallows all that the server says on
+	// it from now on.
+	Deafen
+)
+
 // NewRelay relays to the server at addr, host:port, until the test ends.
 func NewRelay(t testing.TB, addr string) *Relay {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return NewRelayAt(t, "127.0.0.1:0", addr)
+}
+
+// NewRelayAt is NewRelay that listens where one says.
+func NewRelayAt(t testing.TB, listen, addr string) *Relay {
+	t.Helper()
+	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		t.Fatalf("servertest: relay: %v", err)
 	}
@@ -52,6 +74,15 @@ func (r *Relay) LoseReplies() { r.set(relayLosesReplies) }
 // Cut swallows everything in both directions and breaks nothing, as a
 // partition does.
 func (r *Relay) Cut() { r.set(relayIsCut) }
+
+// Judge has f decide about each request, until the next Judge; nil lets all
+// pass. f gets what a client sent at once, which may be several requests, on
+// the goroutines of the connections, and keeps nothing of it.
+func (r *Relay) Judge(f func(request []byte) Verdict) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.judge = f
+}
 
 // Pass ends what LoseReplies or Cut began. Connections that were cut break,
 // for bytes are missing in them.
@@ -129,8 +160,9 @@ func (r *Relay) serve(client net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { r.copy(server, client, false) })
-	both.Go(func() { r.copy(client, server, true) })
+	var deaf atomic.Bool
+	both.Go(func() { r.ask(server, client, &deaf) })
+	both.Go(func() { r.answer(client, server, &deaf) })
 	both.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,23 +170,63 @@ func (r *Relay) serve(client net.Conn) {
 	delete(r.conns, server)
 }
 
-// copy moves bytes until an end closes, and closes both.
-func (r *Relay) copy(to, from net.Conn, replies bool) {
+// ask moves requests until an end closes, and closes both.
+func (r *Relay) ask(server, client net.Conn, deaf *atomic.Bool) {
+	relay(server, client, func(request []byte) bool {
+		mode, verdict := r.verdict(request)
+		if mode == relayIsCut {
+			return true
+		}
+		if verdict != Pass {
+			deaf.Store(true)
+		}
+		if _, err := server.Write(request); err != nil {
+			return false
+		}
+		if verdict == LoseReply {
+			// The server reads to the end of what it got, answers, and hangs
+			// up; answer hears that. Hanging up here could discard the request.
+			_ = server.(*net.TCPConn).CloseWrite()
+			_, _ = io.Copy(io.Discard, client)
+			return false
+		}
+		return true
+	})
+}
+
+// answer moves replies until an end closes, and closes both.
+func (r *Relay) answer(client, server net.Conn, deaf *atomic.Bool) {
+	relay(client, server, func(reply []byte) bool {
+		switch mode := r.now(); {
+		case mode == relayIsCut || deaf.Load():
+			return true
+		case mode == relayLosesReplies:
+			return false
+		}
+		_, err := client.Write(reply)
+		return err == nil
+	})
+}
+
+// relay passes what comes from one end to move until that says no.
+func relay(to, from net.Conn, move func([]byte) bool) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		switch mode := r.now(); {
-		case err != nil && err != io.EOF, n == 0:
-			return
-		case mode == relayIsCut:
-			continue
-		case mode == relayLosesReplies && replies:
-			return
-		}
-		if _, err := to.Write(buffer[:n]); err != nil {
+		if n > 0 && !move(buffer[:n]) || err != nil {
 			return
 		}
 	}
+}
+
+func (r *Relay) verdict(request []byte) (relayMode, Verdict) {
+	r.mu.Lock()
+	mode, judge := r.mode, r.judge
+	r.mu.Unlock()
+	if judge == nil || mode == relayIsCut {
+		return mode, Pass
+	}
+	return mode, judge(request)
 }

@@ -100,5 +100,5 @@ func SharedRedis(t testing.TB) *RedisServer {
 // SharedRedisCluster is the same of a RedisCluster.
 func SharedRedisCluster(t testing.TB) *RedisClusterServers {
 	t.Helper()
-	return sharedBy(t, &shared.cluster, RedisCluster)
+	return sharedBy(t, &shared.cluster, func(t testing.TB) *RedisClusterServers { return RedisCluster(t) })
 }
