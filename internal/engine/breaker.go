@@ -14,17 +14,17 @@ import (
 // trip failures in a row, or one that took all the time there was, it lets
 // nobody through for a pause, then one call to try; that call's success closes
 // it, its failure doubles the pause. A store that hung is not tried at a
-// caller's expense: a probe in the background comes first, started by whoever
-// comes when the pause is over, and its failure doubles the pause too.
+// caller's expense: when the pause is over a probe in the background comes first,
+// and its failure doubles the pause too.
 type breaker struct {
 	clock    *memory.Clock
-	probe    func() // asks the store and reports to probed; nil: callers try at once
+	probe    func(in time.Duration) // asks the store then, and reports to probed; nil: callers try at once
 	mu       sync.Mutex
 	failures int           // in a row
 	pause    time.Duration // of the present opening
 	until    int64         // open until, on the process's clock; 0: closed
-	trying   bool          // one call, or the probe, is through while open
-	answers  bool          // the last probe succeeded
+	trying   bool          // one call is through while open
+	probing  bool          // a probe is to come
 	last     error         // what opened it
 }
 
@@ -42,24 +42,23 @@ func (b *breaker) enter() (trial bool, err error) {
 	if b.until == 0 {
 		return false, nil
 	}
-	refused := fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, b.last)
-	if b.trying || b.clock.Now() < b.until {
-		return false, refused
+	if b.trying || b.probing || b.clock.Now() < b.until {
+		return false, fmt.Errorf("%w: left in peace after repeated failures, the last: %w", ErrStore, b.last)
 	}
 	b.trying = true
-	if b.probe != nil && !b.answers && errors.Is(b.last, context.DeadlineExceeded) {
-		b.probe()
-		return false, refused
-	}
 	return true, nil
 }
 
-// probed notes how a probe went.
+// probed notes how a probe went. After a success the next call tries.
 func (b *breaker) probed(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.trying = false
-	if b.answers = err == nil; !b.answers {
+	b.probing = false
+	switch {
+	case b.until == 0: // an operation that was under way has succeeded
+	case err == nil:
+		b.until = b.clock.Now()
+	default:
 		b.last = err
 		b.open()
 	}
@@ -67,9 +66,12 @@ func (b *breaker) probed(err error) {
 
 // open begins a pause, twice as long as the one before.
 func (b *breaker) open() {
-	b.answers = false
 	b.pause = min(max(2*b.pause, breakerPauseMin), breakerPauseMax)
 	b.until = b.clock.Now() + int64(b.pause)
+	if b.probe != nil && !b.probing && errors.Is(b.last, context.DeadlineExceeded) {
+		b.probing = true
+		b.probe(b.pause)
+	}
 }
 
 // done notes how an allowed operation went. It reports whether the breaker
@@ -83,7 +85,7 @@ func (b *breaker) done(trial bool, err error) (opened, closed bool) {
 	}
 	if err == nil {
 		closed = b.until != 0
-		b.failures, b.pause, b.until, b.last, b.answers = 0, 0, 0, nil, false
+		b.failures, b.pause, b.until, b.last = 0, 0, 0, nil
 		return false, closed
 	}
 	b.failures++
@@ -113,7 +115,7 @@ func (b *breaker) abandon(trial bool) {
 func (b *breaker) due() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.trying && b.clock.Now() >= b.until
+	return !b.trying && !b.probing && b.clock.Now() >= b.until
 }
 
 // state describes the breaker for Stats.

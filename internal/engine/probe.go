@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -12,29 +13,36 @@ import (
 type probes struct {
 	ctx    context.Context
 	cancel context.CancelFunc
-	mu     sync.Mutex // orders Add and Wait of ended
+	mu     sync.Mutex // no probe begins after cancel
 	ended  sync.WaitGroup
 }
 
 // probing gives b a probe: ask shows whether the store does such work again.
 func (e *Engine) probing(b *breaker, ask func(context.Context) error) {
-	b.probe = func() { // must not block: b is locked
+	b.probe = func(in time.Duration) { // must not block: b is locked
 		e.probes.mu.Lock()
 		defer e.probes.mu.Unlock()
 		if e.probes.ctx.Err() != nil {
 			return // nobody comes any more
 		}
 		e.probes.ended.Go(func() {
-			ctx, cancel := context.WithTimeout(e.probes.ctx, e.cfg.Timeout)
-			defer cancel()
-			err := ask(ctx)
-			if err != nil && !isAnswer(err) {
-				b.probed(failing(err))
-				return
+			select {
+			case <-time.After(in):
+				b.probed(e.probe(ask))
+			case <-e.probes.ctx.Done():
 			}
-			b.probed(nil)
 		})
 	}
+}
+
+// probe asks once, under a deadline.
+func (e *Engine) probe(ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(e.probes.ctx, e.cfg.Timeout)
+	defer cancel()
+	if err := ask(ctx); err != nil && !isAnswer(err) {
+		return failing(err)
+	}
+	return nil
 }
 
 // initProbes says with what each kind of operation is tried: a look-up and a
@@ -57,8 +65,8 @@ func (e *Engine) initProbes() {
 }
 
 func (p *probes) close() {
-	p.cancel()
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.cancel() // none begins after this
+	p.mu.Unlock()
 	p.ended.Wait()
 }
