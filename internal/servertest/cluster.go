@@ -37,9 +37,7 @@ func RedisCluster(t testing.TB, args ...string) *RedisClusterServers {
 	if out, err := exec.Command(cli, create...).CombinedOutput(); err != nil {
 		t.Fatalf("servertest: redis-cli --cluster create: %v\n%s", err, out)
 	}
-	for _, node := range c.Nodes {
-		node.process.await(t, func() bool { return servesAllSlots(node.Addr()) })
-	}
+	c.await(t)
 	return c
 }
 
@@ -64,6 +62,41 @@ func RelayedRedisCluster(t testing.TB) (*RedisClusterServers, []*Relay) {
 		relays = append(relays, NewRelayAt(t, net.JoinHostPort(side, strconv.Itoa(node.Port)), node.Addr()))
 	}
 	return c, relays
+}
+
+// Kill ends all nodes by SIGKILL.
+func (c *RedisClusterServers) Kill(t testing.TB) { t.Helper(); c.each(t, (*RedisServer).Kill) }
+
+// Stop freezes all nodes by SIGSTOP.
+func (c *RedisClusterServers) Stop(t testing.TB) { t.Helper(); c.each(t, (*RedisServer).Stop) }
+
+// Cont wakes stopped nodes, and waits until they serve.
+func (c *RedisClusterServers) Cont(t testing.TB) {
+	t.Helper()
+	c.each(t, (*RedisServer).Cont)
+	c.await(t)
+}
+
+// Restart starts killed nodes again, empty, and waits until they are a cluster
+// again: they find what they served in their directories.
+func (c *RedisClusterServers) Restart(t testing.TB) {
+	t.Helper()
+	c.each(t, (*RedisServer).Restart)
+	c.await(t)
+}
+
+func (c *RedisClusterServers) each(t testing.TB, do func(*RedisServer, testing.TB)) {
+	t.Helper()
+	for _, node := range c.Nodes {
+		do(node, t)
+	}
+}
+
+func (c *RedisClusterServers) await(t testing.TB) {
+	t.Helper()
+	c.each(t, func(node *RedisServer, t testing.TB) {
+		node.process.await(t, func() bool { return servesAllSlots(node.Addr()) })
+	})
 }
 
 // servesAllSlots asks a node what it thinks of its cluster.
