@@ -239,6 +239,30 @@ func deflated(t *testing.T, b []byte) []byte {
 
 type nest struct{ Kids []nest }
 
+// evilRecord is a record of somebody who can compute checksums.
+type evilRecord struct {
+	sealed []byte
+	why    reprise.Reason // of the miss
+}
+
+// evil are records for key that a codec named name reads honest from.
+func evil(t *testing.T, key store.Key, name, honest string) map[string]evilRecord {
+	t.Helper()
+	const gib = 1 << 30
+	deep := strings.Repeat(`{"Kids":[`, 1<<18)
+	return map[string]evilRecord{
+		"claims 1 GiB":            {forge(key, name, 1, gib, deflated(t, []byte(honest))), reprise.Corrupt},
+		"claims 200 MiB":          {forge(key, name, 1, 200<<20, deflated(t, []byte(honest))), reprise.Corrupt},
+		"claims 2^64-1":           {forge(key, name, 1, 1<<64-1, nil), reprise.Corrupt},
+		"inflates beyond claim":   {forge(key, name, 1, 1024, deflated(t, make([]byte, 64<<20))), reprise.Corrupt},
+		"nests 262,144 deep":      {forge(key, name, 1, uint64(len(deep)), deflated(t, []byte(deep))), reprise.Undecodable},
+		"is of another codec":     {forge(key, "gob", 0, 5, []byte("\x03\x04\x00\x02\x01")), reprise.Undecodable},
+		"is of another type":      {forge(key, name, 0, 10, []byte(`"a string"`)), reprise.Undecodable},
+		"has two values in one":   {forge(key, name, 0, 22, []byte(honest+honest)), reprise.Undecodable},
+		"holds bytes for no text": {forge(key, name, 0, 3, []byte{0xff, 0xfe, 0}), reprise.Undecodable},
+	}
+}
+
 // TestGuarantee09_HostileRecordsMiss: records with right checksums and evil
 // content cost neither the value nor much memory.
 func TestGuarantee09_HostileRecordsMiss(t *testing.T) {
@@ -255,22 +279,7 @@ func TestGuarantee09_HostileRecordsMiss(t *testing.T) {
 	if r := does(t, t.Context(), f, 1, reprise.HitStore, reprise.NoReason); len(r.Value.Kids) != 0 {
 		t.Fatal("a forged record with fair content is not taken: the test forges badly")
 	}
-	const gib = 1 << 30
-	deep := strings.Repeat(`{"Kids":[`, 1<<18)
-	for what, c := range map[string]struct {
-		sealed []byte
-		why    reprise.Reason
-	}{
-		"claims 1 GiB":            {forge(key, name, 1, gib, deflated(t, []byte(honest))), reprise.Corrupt},
-		"claims 200 MiB":          {forge(key, name, 1, 200<<20, deflated(t, []byte(honest))), reprise.Corrupt},
-		"claims 2^64-1":           {forge(key, name, 1, 1<<64-1, nil), reprise.Corrupt},
-		"inflates beyond claim":   {forge(key, name, 1, 1024, deflated(t, make([]byte, 64<<20))), reprise.Corrupt},
-		"nests 262,144 deep":      {forge(key, name, 1, uint64(len(deep)), deflated(t, []byte(deep))), reprise.Undecodable},
-		"is of another codec":     {forge(key, "gob", 0, 5, []byte("\x03\x04\x00\x02\x01")), reprise.Undecodable},
-		"is of another type":      {forge(key, name, 0, 10, []byte(`"a string"`)), reprise.Undecodable},
-		"has two values in one":   {forge(key, name, 0, 22, []byte(honest+honest)), reprise.Undecodable},
-		"holds bytes for no text": {forge(key, name, 0, 3, []byte{0xff, 0xfe, 0}), reprise.Undecodable},
-	} {
+	for what, c := range evil(t, key, name, honest) {
 		t.Run(what, func(t *testing.T) {
 			plant(t, database(url), key, c.sealed, true)
 			grown := allocated(func() {
@@ -297,8 +306,10 @@ func allocated(f func()) uint64 {
 
 // TestGuarantee10_ForeignSignaturesMiss: with a SigningKey a cache takes only
 // what that key signed, whoever else can write the store.
-func TestGuarantee10_ForeignSignaturesMiss(t *testing.T) {
-	url := file(t)
+func TestGuarantee10_ForeignSignaturesMiss(t *testing.T) { foreignSignatures(t, file(t)) }
+
+func foreignSignatures(t *testing.T, url string) {
+	t.Helper()
 	keys := map[string][]byte{
 		"ours": []byte("a key of our own, 32 bytes long."), "theirs": []byte("the key of somebody who guesses"), "unsigned": nil,
 	}

@@ -49,7 +49,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Lookup, error) {
 			l, err = s.get(ctx, c, key)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
-			err = fmt.Errorf("%w: label set of an entry", errDamaged)
+			l.Damaged, err = true, nil
 		}
 		return err
 	})
@@ -69,17 +69,21 @@ func (s *Store) get(ctx context.Context, c *pgx.Conn, key store.Key) (l store.Lo
 		return l, nil
 	}
 	set, err := s.setByID(ctx, c, row.number[colSet])
-	if err != nil {
+	if err != nil && !errors.Is(err, errDamaged) {
 		return l, err
 	}
 	s.uses.note(key, row.number[colNow])
-	if int64(len(row.value)) != row.number[colSize] {
+	if err != nil || int64(len(row.value)) != row.number[colSize] {
 		l.Damaged = true
 		return l, nil
 	}
-	l.Record, err = row.record(key, set)
-	l.Found = err == nil
-	return l, err
+	rec, err := row.record(key, set)
+	if err != nil {
+		l.Damaged = true
+		return l, nil //nolint:nilerr // another put mends it
+	}
+	l.Found, l.Record = true, rec
+	return l, nil
 }
 
 func (row *found) record(key store.Key, set labelSet) (r store.Record, err error) {

@@ -36,7 +36,7 @@ func parseHeader(b []byte) (header, error) {
 		f[i] = binary.BigEndian.Uint64(b[8*i:])
 	}
 	policy, present := store.Policy(b[56]), b[57]
-	if policy > store.Persist || present > 1 || f[1]|f[2]|f[3] > maxNumber {
+	if policy > store.Persist || present > 1 || f[0]|f[1]|f[2]|f[3]|f[5] > maxNumber {
 		return header{}, errDamaged
 	}
 	return header{f[0], f[1], f[2], f[3], f[4], f[5], f[6], policy, present == 1}, nil

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -36,14 +37,27 @@ func (s *Store) readEntry(key store.Key) rueidis.Completed {
 	return s.client.B().Get().Key(s.names.entry(key)).Build()
 }
 
+// entryIn is the entry that an answer to readEntry holds: nil where there is
+// none, and too short to be one where something of another type is in its place.
+func entryIn(r rueidis.RedisResult) ([]byte, error) {
+	e, err := r.AsBytes()
+	switch {
+	case rueidis.IsRedisNil(err):
+		return nil, nil
+	case err != nil && strings.HasPrefix(err.Error(), "WRONGTYPE"):
+		return []byte{}, nil
+	}
+	return e, err
+}
+
 // getKnown is Get where number and time are known; it reports false where they
 // turn out not to be.
 func (s *Store) getKnown(ctx context.Context, key store.Key, known *knownNumber) (store.Lookup, bool, error) {
 	if _, ok := s.tracker.estimate(time.Now()); !ok {
 		return store.Lookup{}, false, nil
 	}
-	e, err := s.client.Do(ctx, s.readEntry(key)).AsBytes()
-	if err != nil && !rueidis.IsRedisNil(err) {
+	e, err := entryIn(s.client.Do(ctx, s.readEntry(key)))
+	if err != nil {
 		return store.Lookup{}, false, s.failed(err)
 	}
 	now, ok := s.tracker.estimate(time.Now())
@@ -70,8 +84,8 @@ func (s *Store) getAll(ctx context.Context, key store.Key) (store.Lookup, error)
 	if err != nil {
 		return store.Lookup{}, s.failed(err)
 	}
-	e, err := r[2].AsBytes()
-	if err != nil && !rueidis.IsRedisNil(err) {
+	e, err := entryIn(r[2])
+	if err != nil {
 		return store.Lookup{}, s.failed(err)
 	}
 	if s.tracked && len(n) == 2 && !n[0].IsNil() && len(t) == 2 {

@@ -94,11 +94,16 @@ func (s *Store) putOnce(ctx context.Context, c *change) (store.Stamp, error) {
 	shard := int(c.rec.Key[0])
 	args := []string{decimal(c.mode), c.owner, decimal(c.fence), c.set.desc, decimal(shard)}
 	args = append(append(args, c.record(c.begun())...), c.set.labels...)
-	answer, err := s.onBoth(ctx, opPut, shard, args...)
-	if err != nil {
-		return store.Stamp{}, err
-	}
-	_, stamp, err := c.verdict(answer)
+	var stamp store.Stamp
+	err := s.whileBusy(ctx, func() (bool, error) { // where it was of a cluster, and somebody died there
+		answer, err := s.onBoth(ctx, opPut, shard, args...)
+		if err != nil {
+			return false, err
+		}
+		var said string
+		said, stamp, err = c.verdict(answer)
+		return said == "busy", err
+	})
 	return stamp, err
 }
 

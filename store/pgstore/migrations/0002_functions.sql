@@ -129,7 +129,7 @@ BEGIN
 		o_status := 1;
 		RETURN;
 	END IF;
-	SELECT present, set_id, bucket, begun, size, cleared, changed INTO v_old
+	SELECT present, set_id, bucket, begun, length(value)::bigint AS size, cleared, changed INTO v_old
 		FROM {schema}.entries WHERE key = p_key FOR UPDATE;
 	v_found := FOUND;
 	IF p_mode = 0 THEN
@@ -143,7 +143,9 @@ BEGIN
 			RETURN;
 		END IF;
 		IF v_found THEN
-			IF p_begun < v_old.cleared OR v_old.present AND p_begun < v_old.begun THEN
+			-- A number that the store has not reached is damaged.
+			IF p_begun < v_old.cleared AND v_old.cleared <= o_seq
+				OR v_old.present AND p_begun < v_old.begun AND v_old.begun <= o_seq THEN
 				o_status := 2;
 				RETURN;
 			END IF;
@@ -210,7 +212,7 @@ DECLARE
 	v_now bigint;
 BEGIN
 	PERFORM {schema}.lock_key(p_key);
-	SELECT present, set_id, bucket, begun, size, expires INTO v_old
+	SELECT present, set_id, bucket, begun, length(value)::bigint AS size, expires INTO v_old
 		FROM {schema}.entries WHERE key = p_key FOR UPDATE;
 	v_found := FOUND;
 	UPDATE {schema}.meta SET seq = seq + 1 RETURNING seq INTO o_seq;
@@ -307,7 +309,7 @@ DECLARE
 BEGIN
 	PERFORM pg_advisory_xact_lock_shared({names});
 	PERFORM {schema}.lock_key(p_key);
-	SELECT e.set_id, e.bucket, e.begun, e.size, e.expires, e.grace, e.dead, s.digest INTO v_old
+	SELECT e.set_id, e.bucket, e.begun, length(e.value)::bigint AS size, e.expires, e.grace, e.dead, s.digest INTO v_old
 		FROM {schema}.entries e JOIN {schema}.sets s ON s.id = e.set_id
 		WHERE e.key = p_key AND e.present FOR UPDATE OF e;
 	v_now := {now};

@@ -4,7 +4,9 @@ local publish, refresh, set_mode = 0, 1, 2
 
 local function stamped(what, created, expires, seq) return {what, created, expires, seq} end
 
-local function apply(r, mode, owner, fence, nonce)
+-- latest is a number that the store has not passed: what says that it is newer
+-- is damaged, and no reason to refuse.
+local function apply(r, mode, owner, fence, nonce, latest)
   local now, l = millis(), nil
   if owner ~= '' then
     l = lease_of(r.key)
@@ -15,6 +17,7 @@ local function apply(r, mode, owner, fence, nonce)
   end
   if locked(r.key, nonce) then return {'busy'} end
   local old = head(r.key)
+  if old.cleared > latest or old.begun > latest then old = absent end
   if mode ~= set_mode and (r.begun < old.cleared or old.present and r.begun < old.begun) then return {'superseded'} end
   r.created, r.cleared, r.fence, r.expires, r.dead = now, old.cleared, fence, 0, 0
   if r.ttl > 0 then

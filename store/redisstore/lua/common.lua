@@ -13,6 +13,12 @@ end
 
 local function millis() return math.floor(micros() / 1000) end
 
+-- unpacked reads a table that cmsgpack packed; nil where it is damaged.
+local function unpacked(packed)
+  local ok, t = pcall(cmsgpack.unpack, packed)
+  if ok and type(t) == 'table' then return t end
+end
+
 -- obtain_room makes a script exempt from maxmemory: Redis refuses memory to a
 -- script only before its first write. For clears and leases, which must work
 -- in a full store.

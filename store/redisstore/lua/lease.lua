@@ -6,8 +6,9 @@ local remember_ms = 600000
 
 local function lease_of(key)
   local packed = redis.call('HGET', B .. 'l', key)
-  if not packed then return {state = free, owner = '', fence = 0, ends = 0, powner = '', pfence = 0} end
-  return cmsgpack.unpack(packed)
+  local l = packed and unpacked(packed)
+  if l and type(l.state) == 'number' and type(l.fence) == 'number' and type(l.ends) == 'number' then return l end
+  return {state = free, owner = '', fence = 0, ends = 0, powner = '', pfence = 0}
 end
 
 local function save_lease(key, l, now)

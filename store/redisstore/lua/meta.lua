@@ -28,10 +28,16 @@ local function generation(labels)
   return g
 end
 
-local function set_generation(set)
+-- set_of returns the description and the labels of a set, if it is known.
+local function set_of(set)
   local packed = redis.call('HGET', M .. 's', set)
-  if not packed then return meta('birth') end
-  return generation(cmsgpack.unpack(packed)[2])
+  local s = packed and unpacked(packed)
+  if s and type(s[1]) == 'string' and type(s[2]) == 'table' then return s[1], s[2] end
+end
+
+local function set_generation(set)
+  local _, labels = set_of(set)
+  return generation(labels or {})
 end
 
 -- register makes a set of labels known, and a shard occupied. It writes only
@@ -44,22 +50,33 @@ local function register(set, desc, labels, shard)
   for _, l in ipairs(labels) do redis.call('SADD', M .. 'n:' .. l, set) end
 end
 
+-- logged is what the log says of a key: number of its last clear, whether the
+-- last change was one, labels. A record that is damaged may have told of a clear
+-- just now.
+local function logged(key)
+  local packed = redis.call('HGET', M .. 'c', key)
+  if not packed then return nil end
+  local c = unpacked(packed)
+  if c and type(c[1]) == 'number' and type(c[2]) == 'number' and type(c[3]) == 'string' then return c end
+  return {meta('seq'), 1, ''}
+end
+
 -- admit tells whether an execution that began at begun may still be stored, as
 -- far as it is known here.
 local function admit(key, begun)
   local m = redis.call('HMGET', M .. 'm', 'seq', 'floor')
   if begun > tonumber(m[1]) or begun < tonumber(m[2]) then return false end
-  local c = redis.call('HGET', M .. 'c', key)
-  return not c or begun >= cmsgpack.unpack(c)[1]
+  local c = logged(key)
+  return not c or begun >= c[1]
 end
 
 local function trim_log()
   while redis.call('ZCARD', M .. 'k') > max_log do
     local old = redis.call('ZPOPMIN', M .. 'k')
     raise('lost', tonumber(old[2]))
-    local c = redis.call('HGET', M .. 'c', old[1])
+    local c = logged(old[1])
     if c then
-      raise('floor', cmsgpack.unpack(c)[1])
+      raise('floor', c[1])
       redis.call('HDEL', M .. 'c', old[1])
     end
   end
@@ -69,9 +86,8 @@ local function announce(n, key) redis.call('PUBLISH', M .. 'ev', str(n) .. ':' .
 
 -- note logs that key changed at n. Empty labels stand for those last logged.
 local function note(key, n, gone, labels)
-  local cleared, old = 0, redis.call('HGET', M .. 'c', key)
+  local cleared, old = 0, logged(key)
   if old then
-    old = cmsgpack.unpack(old)
     cleared = old[1]
     if labels == '' then labels = old[3] end
   end

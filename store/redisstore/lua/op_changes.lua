@@ -8,7 +8,7 @@ if since > 0 then
   if since < meta('lost') then flush = 1 end
   local log = redis.call('ZRANGEBYSCORE', M .. 'k', after, '+inf', 'WITHSCORES')
   for i = 1, #log, 2 do
-    local c = cmsgpack.unpack(redis.call('HGET', M .. 'c', log[i]))
+    local c = logged(log[i]) or {0, 1, ''}
     keys[#keys + 1] = log[i]
     keys[#keys + 1] = log[i + 1]
     keys[#keys + 1] = c[2]

@@ -1,1 +1,3 @@
-return {redis.call('TIME'), redis.call('GET', B .. 'e:' .. ARGV[3])}
+local e = redis.pcall('GET', B .. 'e:' .. ARGV[3])
+if type(e) == 'table' then e = '' end -- of another type: damaged
+return {redis.call('TIME'), e}

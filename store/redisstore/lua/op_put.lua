@@ -6,7 +6,7 @@ if owner == '' or holds(lease_of(r.key), owner, fence, millis()) then
   register(r.set, ARGV[7], rest(18), tonumber(ARGV[8]))
 end
 if mode == set_mode then r.begun = meta('seq') + 1 end
-local a = apply(r, mode, owner, fence, '')
+local a = apply(r, mode, owner, fence, '', meta('seq'))
 if a[1] == 'ok' and mode ~= publish then
   a[4] = number()
   note(r.key, a[4], false, r.labels)

@@ -5,10 +5,8 @@ for i = 3, #ARGV do
   if not since then
     redis.call('HSET', M .. 'y', set, str(now))
   elseif now - tonumber(since) > idle_ms then
-    local packed = redis.call('HGET', M .. 's', set)
-    if packed then
-      for _, l in ipairs(cmsgpack.unpack(packed)[2]) do redis.call('SREM', M .. 'n:' .. l, set) end
-    end
+    local _, labels = set_of(set)
+    for _, l in ipairs(labels or {}) do redis.call('SREM', M .. 'n:' .. l, set) end
     redis.call('HDEL', M .. 's', set)
     redis.call('HDEL', M .. 'y', set)
   end

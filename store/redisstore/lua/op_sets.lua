@@ -7,12 +7,11 @@ else
 end
 local reply = {meta('seq'), meta('birth'), redis.call('GET', M .. 'o') or ''}
 for _, set in ipairs(list) do
-  local packed = redis.call('HGET', M .. 's', set)
-  if packed then
-    local s = cmsgpack.unpack(packed)
+  local desc, labels = set_of(set)
+  if desc then
     reply[#reply + 1] = set
-    reply[#reply + 1] = s[1]
-    reply[#reply + 1] = generation(s[2])
+    reply[#reply + 1] = desc
+    reply[#reply + 1] = generation(labels)
   end
 end
 return reply

@@ -4,7 +4,7 @@ local tombstone_ms = 7 * 24 * 3600 * 1000
 
 local function index_of(key)
   local v = redis.call('HGET', B .. 'x', key)
-  if v then return string.sub(v, 1, 16), tonumber(string.sub(v, 17)) end
+  if v then return string.sub(v, 1, 16), tonumber(string.sub(v, 17)) or 0 end
 end
 
 -- unindex forgets key in the indexes and returns the size of its value.
@@ -16,7 +16,7 @@ local function unindex(key)
   redis.call('ZREM', B .. 't', key)
   redis.call('ZREM', B .. 'd', key)
   redis.call('HDEL', B .. 'x', key)
-  redis.call('INCRBY', B .. 'n', str(-size))
+  redis.call('DECRBY', B .. 'n', str(size))
   return size
 end
 
@@ -46,13 +46,19 @@ end
 local absent = {begun = 0, created = 0, expires = 0, dead = 0, fence = 0, cleared = 0, labels_length = 0, policy = 0,
   present = false}
 
--- head reads the header of an entry. A tombstone is not present.
+-- Numbers are below until the year 2255; what is above is damage.
+local max_number = 2 ^ 53
+
+-- head reads the header of an entry. A tombstone is not present, nor is what
+-- makes no sense: it can be replaced.
 local function head(key)
-  local raw = redis.call('GETRANGE', entry(key), 0, header_length - 1)
-  if string.len(raw) < header_length then return absent end
+  local raw = redis.pcall('GETRANGE', entry(key), 0, header_length - 1)
+  if type(raw) ~= 'string' or string.len(raw) < header_length then return absent end
   local h, present = {raw = raw}, 0
   h.begun, h.created, h.expires, h.dead, h.fence, h.cleared, h.labels_length, h.policy, present =
     struct.unpack(header_format, raw)
+  if math.max(h.begun, h.created, h.expires, h.dead, h.cleared, h.labels_length) > max_number
+    or math.max(h.policy, present) > 1 then return absent end
   h.present = present == 1
   return h
 end
