@@ -58,35 +58,46 @@ const everyScope = reprise.ByOperator | reprise.ByUser | reprise.ByPrompt | repr
 // caches over one file. Callers share results exactly where all values that
 // count are equal.
 func TestGuarantee20_ScopesNeverCross(t *testing.T) {
-	url := file(t)
-	caches := []*reprise.Cache{open(t, url), open(t, url)}
-	base := reprise.Execution{Dataset: "d1", Operator: "o1", User: "u1", Prompt: "p1", JWT: "j1"}
-	callers := []reprise.Execution{base, base, base, base, base, base}
-	callers[1].Dataset, callers[2].Operator, callers[3].User, callers[4].Prompt, callers[5].JWT = "d2", "o2", "u2", "p2", "j2"
+	for _, r := range []reprise.Residency{reprise.Hybrid, reprise.Transient, reprise.Ephemeral} {
+		url := file(t)
+		neverCross(t, []*reprise.Cache{open(t, url), open(t, url)}, r, false)
+	}
+}
+
+// neverCross is TestGuarantee20_ScopesNeverCross in caches over one store.
+func neverCross(t *testing.T, caches []*reprise.Cache, r reprise.Residency, serialize bool) {
+	t.Helper()
 	for s := reprise.Scope(0); s <= everyScope; s++ {
-		for _, r := range []reprise.Residency{reprise.Hybrid, reprise.Transient, reprise.Ephemeral} {
-			for _, unlinked := range []bool{false, true} {
-				o := reprise.Options[int, reprise.Execution]{Name: fmt.Sprint(s, r, unlinked), Scope: s, Residency: r, Unlinked: unlinked}
-				for _, c := range caches {
-					f := wrap(t, c, whoAsks, o)
-					made := map[reprise.Execution]bool{}
-					for range 2 {
-						for _, who := range callers {
-							got, err := f.Do(as(who), 1)
-							mine := seen(who, s, unlinked)
-							if err != nil || seen(got.Value, s, unlinked) != mine {
-								t.Fatalf("scope %b, %v, unlinked %t: %+v got the result of %+v, %v", s, r, unlinked, who, got.Value, err)
-							}
-							if made[mine] && !got.Outcome.Hit() {
-								t.Errorf("scope %b, %v, unlinked %t: %+v does not share the result of its like: %v", s, r, unlinked, who, got.Outcome)
-							}
-							made[mine] = true
+		for _, unlinked := range []bool{false, true} {
+			o := reprise.Options[int, reprise.Execution]{Name: fmt.Sprint(s, r, unlinked, serialize), Scope: s, Residency: r,
+				Unlinked: unlinked, Serialize: serialize}
+			for _, c := range caches {
+				f := wrap(t, c, whoAsks, o)
+				made := map[reprise.Execution]bool{}
+				for range 2 {
+					for _, who := range differing() {
+						got, err := f.Do(as(who), 1)
+						mine := seen(who, s, unlinked)
+						if err != nil || seen(got.Value, s, unlinked) != mine {
+							t.Fatalf("scope %b, %v, unlinked %t: %+v got the result of %+v, %v", s, r, unlinked, who, got.Value, err)
 						}
+						if made[mine] && !got.Outcome.Hit() {
+							t.Errorf("scope %b, %v, unlinked %t: %+v does not share the result of its like: %v", s, r, unlinked, who, got.Outcome)
+						}
+						made[mine] = true
 					}
 				}
 			}
 		}
 	}
+}
+
+// differing are callers of which each differs from the first in one value.
+func differing() []reprise.Execution {
+	base := reprise.Execution{Dataset: "d1", Operator: "o1", User: "u1", Prompt: "p1", JWT: "j1"}
+	callers := []reprise.Execution{base, base, base, base, base, base}
+	callers[1].Dataset, callers[2].Operator, callers[3].User, callers[4].Prompt, callers[5].JWT = "d2", "o2", "u2", "p2", "j2"
+	return callers
 }
 
 // TestGuarantee20_OperationsStayInTheirScope: what one user sets or clears,
