@@ -52,7 +52,7 @@ func newCache(ctx context.Context, s store.Store, cfg *Config, warned bool) (*Ca
 	c.engine, err = engine.New(engine.Config{
 		Store: s, Logger: cfg.Logger, Timeout: cfg.StoreTimeout,
 		Poll: cfg.CoherenceInterval, Trust: 2 * cfg.CoherenceInterval, Secret: cfg.Secret, Drain: cfg.CloseTimeout,
-		Signing: cfg.SigningKey, Memory: cfg.MemoryBytes, Warned: warned,
+		Signing: cfg.SigningKey, Memory: cfg.MemoryBytes, Ledger: max(0, cfg.LedgerInterval), Warned: warned,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reprise: %w", err)
@@ -143,5 +143,6 @@ func (c *Cache) register(id identity, code uintptr, fn *engine.Function) error {
 			errors.New("another function has this name and this version already, and the two would share results; give one of them another Name or Version"))
 	}
 	r.fns = append(r.fns, fn)
+	c.engine.Enter(fn)
 	return nil
 }

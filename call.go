@@ -13,7 +13,7 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 	mode := f.mode(s)
 	if err := f.refused(mode); err != nil {
 		r.Outcome = Failed
-		f.fn.Count(r.Outcome, 0)
+		f.fn.Count(r.Outcome, r.Reason, 0)
 		return wrapped("call", f.opts.Name, nil, err)
 	}
 	if mode == Off {
@@ -40,7 +40,7 @@ func (f *Func[In, Out]) do(ctx context.Context, s *settings, in In, r *Result[Ou
 	if err == nil && er.Failure == nil {
 		r.Value, err = f.values.take(er.Value, er.Owned)
 	}
-	f.fn.Count(r.Outcome, r.Cost)
+	f.fn.Count(r.Outcome, r.Reason, r.Cost)
 	if er.Failure != nil {
 		return er.Failure
 	}
@@ -64,7 +64,7 @@ func (f *Func[In, Out]) serve(ctx context.Context, c *engine.Call) (engine.Resul
 	returned := false
 	defer func() {
 		if !returned {
-			f.fn.Count(Failed, 0)
+			f.fn.Count(Failed, NoReason, 0)
 		}
 	}()
 	r, err := f.cache.engine.Do(ctx, &f.fn, c)
@@ -82,7 +82,7 @@ func (f *Func[In, Out]) remembered(ctx context.Context, w *work[In, Out], r *Res
 	r.Outcome, r.Tier, r.Key = HitMemory, TierMemory, c.Key
 	r.Created, r.Expires, r.Age, r.Cost = ent.Created, ent.Expires, en.Age(ent), ent.Cost
 	if ent.Err != nil {
-		f.fn.Count(r.Outcome, r.Cost)
+		f.fn.Count(r.Outcome, r.Reason, r.Cost)
 		return true, ent.Err
 	}
 	if f.opts.RefreshAfter > 0 && r.Age >= f.opts.RefreshAfter {
@@ -91,7 +91,7 @@ func (f *Func[In, Out]) remembered(ctx context.Context, w *work[In, Out], r *Res
 			en.Refresh(ctx, &f.fn, w.keep())
 		}
 	}
-	f.fn.Count(r.Outcome, r.Cost)
+	f.fn.Count(r.Outcome, r.Reason, r.Cost)
 	var err error
 	r.Value, err = f.values.take(ent.Value, false)
 	return true, wrapped("call", f.opts.Name, &c.Key, err)
@@ -103,11 +103,11 @@ func (f *Func[In, Out]) unkeyed(ctx context.Context, in In, r *Result[Out], err 
 	switch {
 	case ctx.Err() != nil:
 		r.Outcome = Failed
-		f.fn.Count(r.Outcome, r.Cost)
+		f.fn.Count(r.Outcome, r.Reason, r.Cost)
 		return wrapped("call", f.opts.Name, nil, context.Cause(ctx))
 	case errors.Is(err, ErrStore) && f.fn.FailClosed, errors.Is(err, ErrClosed):
 		r.Outcome, r.Reason, r.Err = Failed, StoreError, err
-		f.fn.Count(r.Outcome, r.Cost)
+		f.fn.Count(r.Outcome, r.Reason, r.Cost)
 		return wrapped("call", f.opts.Name, nil, err)
 	case errors.Is(err, ErrStore):
 		return f.uncached(ctx, in, r, LookupFailed, StoreError, err)
@@ -130,7 +130,7 @@ func (f *Func[In, Out]) uncached(ctx context.Context, in In, r *Result[Out], o O
 	defer func() {
 		r.Cost = time.Since(began)
 		f.fn.Ran(r.Cost)
-		f.fn.Count(r.Outcome, r.Cost)
+		f.fn.Count(r.Outcome, r.Reason, r.Cost)
 	}()
 	v, err := f.call(ctx, in)
 	r.Value = v

@@ -60,6 +60,13 @@ type Config struct {
 	// processes cleared or set; 0: 500 milliseconds. Memory may answer with a
 	// value that another process has cleared for at most twice as long.
 	CoherenceInterval time.Duration
+
+	// LedgerInterval is how long after a call its outcome is in the store's
+	// savings ledger, which tells whoever looks into the store what the cache
+	// saves; 0: 1 minute, negative: no ledger. Close writes what is missing; a
+	// process that dies loses at most this much of it. Writing takes one look
+	// and one put for all functions together, and none while nobody calls.
+	LedgerInterval time.Duration
 }
 
 // defaults of a Config.
@@ -67,6 +74,7 @@ const (
 	defaultStoreTimeout = 5 * time.Second
 	defaultCloseTimeout = 10 * time.Second
 	defaultCoherence    = 500 * time.Millisecond
+	defaultLedger       = time.Minute
 	minSecret           = 16
 )
 
@@ -86,6 +94,7 @@ func (c *Config) complete() (Config, error) {
 	o.StoreTimeout = orDefault(o.StoreTimeout, defaultStoreTimeout)
 	o.CloseTimeout = orDefault(o.CloseTimeout, defaultCloseTimeout)
 	o.CoherenceInterval = orDefault(o.CoherenceInterval, defaultCoherence)
+	o.LedgerInterval = orDefault(o.LedgerInterval, defaultLedger)
 	if err := o.check(); err != nil {
 		return o, fmt.Errorf("reprise: %w", err)
 	}

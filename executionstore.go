@@ -27,7 +27,7 @@ type ExecutionStore struct {
 // the zero value are the defaults.
 type ExecutionStoreOptions struct {
 	// Collection separates execution stores of one name; default
-	// "execution_store".
+	// "execution_store". "reprise" is taken.
 	Collection string
 	// Dataset ties the values to a dataset: they are apart from those of other
 	// datasets and go when it is deleted. Empty: no dataset.
@@ -64,6 +64,9 @@ func (c *Cache) ExecutionStore(name string, o *ExecutionStoreOptions) (*Executio
 	}
 	if s.opts.Collection == "" {
 		s.opts.Collection = defaultCollection
+	}
+	if s.opts.Collection == ownCollection {
+		return nil, fmt.Errorf("reprise: execution store %s: Collection %q is for reprise's own entries; choose another name", name, ownCollection)
 	}
 	if s.opts.Policy == DefaultPolicy {
 		s.opts.Policy = Persist

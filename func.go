@@ -73,7 +73,7 @@ func (f *Func[In, Out]) Uncached(ctx context.Context, in In) (Out, error) {
 	began := time.Now()
 	defer func() {
 		f.fn.Ran(time.Since(began))
-		f.fn.Skip(engine.Bypassed)
+		f.fn.Skip(engine.Bypassed, engine.ModeOff)
 	}()
 	return f.call(ctx, in)
 }

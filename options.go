@@ -84,7 +84,7 @@ type Options[In, Out any] struct {
 	// the default, belong to one dataset and go when it is deleted.
 	Unlinked bool
 	// Collection separates results within a store; default
-	// "execution_store".
+	// "execution_store". "reprise" is taken.
 	Collection string
 
 	// Codec serializes results; default codec.JSON. Ephemeral needs none.
@@ -103,6 +103,7 @@ const (
 	defaultMaxSize    = 1024
 	defaultLeaseTTL   = 30 * time.Second
 	defaultCollection = "execution_store"
+	ownCollection     = "reprise" // of the savings ledger
 )
 
 // complete returns a copy of o with defaults in place, or all that is wrong.
@@ -144,6 +145,7 @@ func (o *Options[In, Out]) check() error {
 		refuse(o.LeaseTTL != 0 && !o.Serialize, "option LeaseTTL needs Serialize"),
 		refuse(o.Serialize && o.Residency == Ephemeral, "option Serialize needs a store, and Ephemeral uses none; within a process identical calls share one execution anyway"),
 		refuse(o.OnStoreError == FailClosed && o.Residency == Ephemeral, "option OnStoreError: FailClosed is about the store, and Ephemeral uses none"),
+		refuse(o.Collection == ownCollection, "option Collection: %q is for reprise's own entries; choose another name", o.Collection),
 		refuse(o.KeyFunc != nil && len(o.IgnoredInputs) > 0, "option IgnoredInputs has no effect beside KeyFunc; leave the inputs out of what KeyFunc returns"),
 	)
 }

@@ -104,7 +104,7 @@ func (f *Func[In, Out]) assemble() {
 		f.inputs, _ = value.CompileClone(in)
 	}
 	f.fn = engine.Function{
-		Name: o.Name, Ephemeral: o.Residency == Ephemeral, FailClosed: o.OnStoreError == FailClosed,
+		Name: o.Name, Collection: o.Collection, Ephemeral: o.Residency == Ephemeral, FailClosed: o.OnStoreError == FailClosed,
 		Serialize: o.Serialize, LeaseTTL: o.LeaseTTL, MaxRun: o.MaxRun, TTL: f.ttl,
 		RefreshAfter: o.RefreshAfter, StaleOnError: o.StaleOnError, ErrorTTL: o.ErrorTTL,
 		Codec: f.values.engineCodec(),

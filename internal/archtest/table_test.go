@@ -18,20 +18,21 @@ var drivers = []string{"store/memstore", "store/sqlitestore", "store/redisstore"
 // still to come are there so that they start in their place.
 var rooms = []room{
 	{path: "store", stdOnly: true, usedBy: with(drivers, ".", "store/storetest",
-		"internal/memory", "internal/lease", "internal/engine", "inspect", "command")},
+		"internal/ledger", "internal/memory", "internal/lease", "internal/engine", "inspect", "command")},
 	{path: "internal/canon", usedBy: []string{".", "version", "internal/engine", "inspect"}},
 	{path: "internal/flight", stdOnly: true, usedBy: []string{"internal/engine"}},
 	{path: "internal/envelope", usedBy: with(drivers, "internal/engine", "inspect")},
 	{path: "internal/value", usedBy: []string{"."}},
 	{path: "codec", usedBy: []string{"."}},
 
+	{path: "internal/ledger", imports: []string{"store"}, usedBy: []string{"internal/engine", "inspect", "command"}},
 	{path: "internal/memory", imports: []string{"store"}, usedBy: []string{"internal/engine"}},
 	{path: "internal/lease", imports: []string{"store"}, usedBy: []string{"internal/engine"}},
-	{path: "version", imports: []string{"internal/canon"}, usedBy: []string{"."}},
+	{path: "version", imports: []string{"internal/canon"}, usedBy: []string{".", "command"}},
 	{
 		path: "internal/engine",
 		imports: []string{
-			"store", "internal/lease", "internal/memory", "internal/flight", "internal/envelope", "internal/canon",
+			"store", "internal/ledger", "internal/lease", "internal/memory", "internal/flight", "internal/envelope", "internal/canon",
 		},
 		usedBy: []string{"."},
 	},
@@ -48,8 +49,8 @@ var rooms = []room{
 	{path: "store/redisstore", imports: driverImports, usedBy: []string{"."}},
 	{path: "store/pgstore", imports: driverImports, usedBy: []string{"."}},
 
-	{path: "inspect", imports: []string{"store", "internal/envelope", "internal/canon"}, usedBy: []string{"command", "console"}},
-	{path: "command", imports: []string{".", "store", "inspect"}},
+	{path: "inspect", imports: []string{"store", "internal/ledger", "internal/envelope", "internal/canon"}, usedBy: []string{"command", "console"}},
+	{path: "command", imports: []string{".", "store", "version", "inspect", "internal/ledger"}},
 	{path: "console", imports: []string{"inspect"}},
 	{path: "codeversion", usedBy: []string{"codeversion/analyzer"}},
 	{path: "codeversion/analyzer", imports: []string{"codeversion"}},

@@ -27,6 +27,7 @@ func (e *Engine) Do(ctx context.Context, f *Function, c *Call) (Result, error) {
 	if e.closed.Load() {
 		return Result{Outcome: Failed}, ErrClosed
 	}
+	e.called()
 	for {
 		r, err := e.attend(ctx, f, c)
 		if !errors.Is(err, flight.ErrAbandoned) {

@@ -71,6 +71,7 @@ func (e *Engine) revive(ctx context.Context) bool {
 // wake keeps the looks coming for somebody who does not wait for one:
 // ephemeral values are valid without the store, but follow what it tells.
 func (e *Engine) wake() {
+	e.called()
 	if e.touch(); !e.gens.Trusted() {
 		e.watch.trust(0)
 	}

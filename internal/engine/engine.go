@@ -29,6 +29,7 @@ type Config struct {
 	Drain   time.Duration // how long Close lets executions go on
 	Signing []byte        // signs what is stored; nil: no signatures
 	Memory  int64         // bytes in memory, over all functions; 0: no bound
+	Ledger  time.Duration // how long after a call the ledger is written; 0: never
 	Warned  bool          // Logger has been told already that the store fails
 }
 
@@ -48,6 +49,7 @@ type Engine struct {
 	writes  breaker
 	warned  atomic.Bool // Logger knows that the store fails
 	probes  probes
+	book    book
 	watch   coherence
 	life    atomic.Uint64 // how often the store's numbers went back
 	tiersMu sync.Mutex
@@ -308,6 +310,7 @@ func (e *Engine) Close() error {
 	if e.leases != nil {
 		e.leases.Close()
 	}
+	e.closeLedger()
 	e.watch.close()
 	e.probes.close()
 	return errors.Join(err, e.store.Close())

@@ -13,6 +13,7 @@ import (
 // types. It does not change once calls are made with it.
 type Function struct {
 	Name       string
+	Collection string
 	Ephemeral  bool // keep in memory only
 	FailClosed bool
 	Serialize  bool

@@ -199,6 +199,9 @@ func (e *Engine) put(ctx context.Context, f *Function, c *Call, a *attempt, p *p
 		}
 		return err
 	})
+	if err == nil {
+		f.Counters.stored.Add(int64(len(rec.Value)))
+	}
 	return s, err
 }
 

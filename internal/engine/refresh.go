@@ -50,10 +50,10 @@ func (e *Engine) refresh(ctx context.Context, f *Function, c *Call, begun uint64
 // refreshed counts a refresh and warns of one that failed.
 func (e *Engine) refreshed(f *Function, r *Result, failure error) {
 	if failure == nil {
-		f.Count(r.Outcome, 0)
+		f.Count(r.Outcome, r.Reason, 0)
 		return
 	}
-	f.Count(Failed, 0)
+	f.Count(Failed, RefreshDue, 0)
 	e.warn("refresh of "+f.Name+" failed; the old value stays", failure)
 }
 

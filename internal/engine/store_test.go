@@ -157,11 +157,11 @@ func TestMemoryBudget(t *testing.T) {
 
 func TestCounters(t *testing.T) {
 	var f Function
-	f.Skip(Bypassed)
-	f.Count(HitStore, time.Second)
-	f.Count(Joined, 2*time.Second)
-	f.Count(Populated, time.Hour)
-	f.Count(Failed, time.Hour)
+	f.Skip(Bypassed, ModeOff)
+	f.Count(HitStore, NoReason, time.Second)
+	f.Count(Joined, NoReason, 2*time.Second)
+	f.Count(Populated, Absent, time.Hour)
+	f.Count(Failed, Absent, time.Hour)
 	for _, o := range []Outcome{Bypassed, HitStore, Joined, Populated, Failed} {
 		if n := f.Counters.Of(o); n != 1 {
 			t.Errorf("%v: %d", o, n)
@@ -169,5 +169,10 @@ func TestCounters(t *testing.T) {
 	}
 	if s := f.Counters.Saved(); s != 3*time.Second {
 		t.Errorf("saved %v", s)
+	}
+	for r, want := range map[Reason]uint64{NoReason: 0, ModeOff: 1, Absent: 2, Expired: 0} {
+		if n := f.Counters.Because(r); n != want {
+			t.Errorf("%v: %d, want %d", r, n, want)
+		}
 	}
 }
