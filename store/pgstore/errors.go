@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -19,6 +19,7 @@ const (
 	codeBadPassword       = "28P01"
 	codeBadAuth           = "28000"
 	codeNoDatabase        = "3D000"
+	codeNoParameter       = "42704"
 	codeNoSchema          = "3F000"
 	codeNoTable           = "42P01"
 	codeNoFunction        = "42883"
@@ -65,20 +66,26 @@ func explain(doing string, err error) error {
 			return fmt.Errorf("pgstore: %s: %w", doing, err)
 		}
 	}
-	if errors.Is(err, errDamaged) {
-		return fmt.Errorf("pgstore: %s: %w: %w", doing, store.ErrCorrupt, err)
-	}
-	if advice, sentinel := advise(codeOf(err)); sentinel != nil {
-		return fmt.Errorf("pgstore: %s: %w: %s (%w)", doing, sentinel, advice, err)
-	} else if advice != "" {
-		return fmt.Errorf("pgstore: %s: %s: %w", doing, advice, err)
-	}
-	return fmt.Errorf("pgstore: %s: %w", doing, err)
+	return fmt.Errorf("pgstore: %s: %w", doing, advised(err))
 }
 
-// advise has words, and a sentinel where one applies, for the server's codes.
-func advise(code string) (advice string, sentinel error) {
-	switch code {
+// advised adds what to do, and the store's sentinel where one applies.
+func advised(err error) error {
+	if errors.Is(err, errDamaged) {
+		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+	}
+	switch advice, sentinel := advise(err); {
+	case sentinel != nil:
+		return fmt.Errorf("%w: %s (%w)", sentinel, advice, err)
+	case advice != "":
+		return fmt.Errorf("%s: %w", advice, err)
+	}
+	return err
+}
+
+// advise has words, and a sentinel where one applies, for what the server says.
+func advise(err error) (advice string, sentinel error) {
+	switch codeOf(err) {
 	case codeSuperseded:
 		return "the store has forgotten the clears since", store.ErrSuperseded
 	case codeDiskFull:
@@ -88,13 +95,18 @@ func advise(code string) (advice string, sentinel error) {
 	case codeDataCorrupted, codeIndexCorrupted:
 		return "the database is damaged", store.ErrCorrupt
 	case codeReadOnly:
-		return "the server is read-only: connect to the primary (target_session_attrs=read-write)", nil
+		return "the server, or this user by default_transaction_read_only, is read-only: connect to the primary (target_session_attrs=read-write), or as another user", nil
 	case codeNoTable, codeNoSchema, codeNoFunction:
 		return "the store's tables are gone or were changed: open the store anew to make them", nil
 	case codePrivilege:
 		return "this user may not use the store's tables: connect as their owner, or grant it USAGE on the schema and all on its tables, sequences and functions", nil
-	case codeBadPassword, codeBadAuth:
-		return "the server refuses this user or password", nil
+	case codeBadPassword:
+		return "the server refuses this user or password: check both in the URL, where characters such as @ and / are written as %40 and %2F", nil
+	case codeBadAuth:
+		if strings.Contains(err.Error(), "no encryption") {
+			return "the server's pg_hba.conf lets nobody in so; it may want TLS: add sslmode=require to the URL", nil
+		}
+		return "the server does not let this user in: check the user in the URL and pg_hba.conf on the server", nil
 	case codeNoDatabase:
 		return "create the database, or name another in the URL", nil
 	case codeTooManyClients:
@@ -104,12 +116,6 @@ func advise(code string) (advice string, sentinel error) {
 	}
 	return "", nil
 }
-
-// passwords finds what follows "password=" or precedes the host of a URL.
-var passwords = regexp.MustCompile(`(://[^:@/\s]*:)[^@\s]*@|(?i)(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)`)
-
-// redact takes passwords out of a message that quotes a URL.
-func redact(s string) string { return passwords.ReplaceAllString(s, "$1$2xxxxx@") }
 
 // isBroken reports whether the connection, not the statement, failed: it may
 // or may not have taken effect.

@@ -6,14 +6,12 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -37,7 +35,7 @@ func migrate(ctx context.Context, c *pgx.Conn, schema string) error {
 	}
 	version, err := schemaVersion(ctx, c, schema)
 	if err != nil || version == len(files) {
-		return err
+		return advised(err)
 	}
 	if version > len(files) {
 		return newer(schema, version, len(files))
@@ -177,30 +175,5 @@ func migrationError(schema string, cfg *pgx.ConnConfig, err error) error {
 		return fmt.Errorf("schema %q has tables of another program: choose another schema with the parameter %s: %w",
 			schema, schemaParameter, err)
 	}
-	return err
-}
-
-// connectError makes what pgx says of a connection that could not be made
-// short and safe to show.
-func connectError(err error) error {
-	var connect *pgconn.ConnectError
-	if err == nil || !errors.As(err, &connect) {
-		if advice, sentinel := advise(codeOf(err)); err != nil && sentinel != nil {
-			return fmt.Errorf("%w: %s (%w)", sentinel, advice, err)
-		}
-		if errors.Is(err, errDamaged) {
-			return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
-		}
-		return err
-	}
-	if advice, _ := advise(codeOf(err)); advice != "" {
-		return fmt.Errorf("%s: %w", advice, err)
-	}
-	if strings.Contains(err.Error(), "server refused TLS") {
-		return fmt.Errorf("the server does not speak TLS: enable it there, or add sslmode=disable where the network is trusted: %w", err)
-	}
-	if strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "x509: ") {
-		return fmt.Errorf("TLS: check sslmode and sslrootcert in the URL: %w", err)
-	}
-	return err
+	return advised(err)
 }

@@ -1,20 +1,21 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
-
-// connectTimeout limits the making of a connection, where the URL does not.
-const connectTimeout = 5 * time.Second
 
 // schemaParameter is our own parameter of a URL.
 const schemaParameter = "reprise_schema"
@@ -23,70 +24,87 @@ const schemaParameter = "reprise_schema"
 // server_version_num tells it.
 const minServer = 120000
 
-// Open connects to the database at url, and makes the schema with its tables
+// Open connects to the database at rawURL, and makes the schema with its tables
 // where they do not exist; any number of processes may do so at once. A nil o
-// means the defaults. ctx limits the opening only.
+// means the defaults. ctx and Options.Timeout limit the opening only.
 //
 // The URL begins with postgres:// or postgresql:// and may have every
 // parameter that pgx and its pool know, as sslmode, connect_timeout,
 // pool_max_conns or default_query_exec_mode, and reprise_schema.
 //
-// Tables that a newer version of reprise made are store.ErrNewerSchema, and
-// left as they are. Errors say what to do, and never show the password.
-func Open(ctx context.Context, url string, o *Options) (*Store, error) {
+// Errors say what to do, and never show the password. They wrap ErrBadURL where
+// the URL itself is wrong, and store.ErrNewerSchema where a newer version of
+// reprise made the tables, which are left as they are.
+func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
 	opts, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := configure(url, &opts)
+	cfg, err := configure(rawURL, &opts)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pgstore: open %q: %w", redacted(rawURL), err)
 	}
+	s, err := connect(ctx, cfg, &opts)
+	if err != nil {
+		return nil, fmt.Errorf("pgstore: open %s: %w", place(cfg.ConnConfig), err)
+	}
+	return s, nil
+}
+
+func connect(ctx context.Context, cfg *pgxpool.Config, o *Options) (*Store, error) {
 	lines := &lines{}
 	cfg.ConnConfig.DialFunc = lines.dial(cfg.ConnConfig.DialFunc)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("pgstore: open: %s", redact(err.Error()))
+		return nil, err
 	}
-	id, err := prepareDatabase(ctx, pool, opts.Schema)
-	if err != nil {
-		pool.Close()
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("pgstore: open: %w", ctx.Err())
-		}
-		return nil, fmt.Errorf("pgstore: open %s: %w", place(cfg.ConnConfig), err)
+	opening, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	id, err := prepareDatabase(opening, pool, o.Schema)
+	switch {
+	case err == nil:
+		return newStore(*o, pool, lines, id), nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case opening.Err() != nil, pgconn.Timeout(err):
+		limit := min(o.Timeout, cfg.ConnConfig.ConnectTimeout)
+		err = fmt.Errorf("no answer within %v: check host, port and firewall: %w", limit, context.DeadlineExceeded)
 	}
-	return newStore(opts, pool, lines, id), nil
+	pool.Close()
+	return nil, err
 }
 
 // place names the database for messages, without the password.
 func place(c *pgx.ConnConfig) string {
-	return fmt.Sprintf("%s@%s:%d/%s", c.User, c.Host, c.Port, c.Database)
+	return fmt.Sprintf("%s@%s/%s", c.User, net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database)
 }
 
-// configure reads the URL.
-func configure(url string, o *Options) (*pgxpool.Config, error) {
-	cfg, err := pgxpool.ParseConfig(url)
+// configure reads the URL, and completes the options by what it says.
+func configure(rawURL string, o *Options) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(rawURL)
+	if u, _ := url.Parse(rawURL); err == nil && u != nil && misread(u) {
+		err = errors.New("misread")
+	}
 	if err != nil {
-		return nil, fmt.Errorf("pgstore: open: the URL is wrong: %s", redact(err.Error()))
+		return nil, badURL(rawURL, err)
 	}
 	params := cfg.ConnConfig.RuntimeParams
 	if o.Schema == "" {
-		o.Schema = params[schemaParameter]
+		o.Schema = cmp.Or(params[schemaParameter], defaultSchema)
+		if err := checkSchema(o.Schema); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBadURL, err)
+		}
+	} else if err := checkSchema(o.Schema); err != nil {
+		return nil, fmt.Errorf("Options.Schema: %w", err)
 	}
 	delete(params, schemaParameter)
-	if o.Schema == "" {
-		o.Schema = defaultSchema
+	for name := range params {
+		if strings.HasPrefix(name, "reprise_") {
+			return nil, fmt.Errorf("%w: unknown parameter %s; of ours there is %s", ErrBadURL, name, schemaParameter)
+		}
 	}
-	if err := checkSchema(o.Schema); err != nil {
-		return nil, err
-	}
-	if params["application_name"] == "" {
-		params["application_name"] = "reprise"
-	}
-	if cfg.ConnConfig.ConnectTimeout == 0 || cfg.ConnConfig.ConnectTimeout > time.Hour { // pgx's default is two minutes
-		cfg.ConnConfig.ConnectTimeout = connectTimeout
-	}
+	params["application_name"] = cmp.Or(params["application_name"], "reprise")
+	cfg.ConnConfig.ConnectTimeout = cmp.Or(cfg.ConnConfig.ConnectTimeout, o.Timeout)
 	return cfg, nil
 }
 
@@ -106,7 +124,7 @@ func prepareDatabase(ctx context.Context, pool *pgxpool.Pool, schema string) (id
 			err = fmt.Errorf("%w: the row of table meta is missing", errDamaged)
 		}
 		copy(id[:], b)
-		return err
+		return advised(err)
 	})
 	return id, connectError(err)
 }
@@ -116,7 +134,7 @@ func checkServer(c *pgx.Conn) error {
 	version := c.PgConn().ParameterStatus("server_version")
 	major, _, ok := cutVersion(version)
 	if ok && major < minServer/10000 {
-		return fmt.Errorf("the server is PostgreSQL %s: version %d or newer is needed", version, minServer/10000)
+		return fmt.Errorf("the server is too old: it is PostgreSQL %s, and version %d or later is needed", version, minServer/10000)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,10 @@ type Options struct {
 	// 64 MiB. The most, and what a negative value means, is 512 MiB: a row has
 	// to fit in a gigabyte in the form that it is sent in.
 	MaxValue int64
+	// Timeout limits the opening, and the making of each later connection
+	// where the URL has no connect_timeout; 0 means 5 s. Where a new version of
+	// reprise has to alter tables with much in them, it may take more.
+	Timeout time.Duration
 	// Durability is Relaxed by default.
 	Durability Durability
 	// SweepEvery is the time between sweeps in the background; 0 means 10
@@ -50,6 +55,7 @@ const (
 	defaultQuota      = 10 << 30
 	defaultMaxValue   = 64 << 20
 	maxMaxValue       = 512 << 20
+	defaultTimeout    = 5 * time.Second
 	defaultSweepEvery = 10 * time.Minute
 	defaultProbe      = 5 * time.Second
 
@@ -71,6 +77,10 @@ func (o *Options) withDefaults() (Options, error) {
 	if c.MaxValue > maxMaxValue {
 		return c, fmt.Errorf("pgstore: Options.MaxValue is %d: the most is %d", c.MaxValue, maxMaxValue)
 	}
+	if c.Timeout < 0 {
+		return c, fmt.Errorf("pgstore: Options.Timeout is %v: it must not be negative", c.Timeout)
+	}
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	c.Quota = orDefault(c.Quota, defaultQuota)
 	c.SweepEvery = orDefault(c.SweepEvery, defaultSweepEvery)
 	switch {
@@ -106,9 +116,9 @@ func checkSchema(name string) error {
 	const longest = 63
 	switch {
 	case name == "" || len(name) > longest || strings.ContainsRune(name, 0):
-		return fmt.Errorf("pgstore: schema %q: want a name of 1 to %d bytes", name, longest)
+		return fmt.Errorf("schema %q: want a name of 1 to %d bytes", name, longest)
 	case strings.HasPrefix(name, "pg_") || name == "information_schema":
-		return fmt.Errorf("pgstore: schema %q is PostgreSQL's own: choose another name", name)
+		return fmt.Errorf("schema %q is PostgreSQL's own: choose another name", name)
 	}
 	return nil
 }
