@@ -57,8 +57,10 @@ func newCache(ctx context.Context, s store.Store, cfg *Config, warned bool) (*Ca
 	if err != nil {
 		return nil, fmt.Errorf("reprise: %w", err)
 	}
-	// A store that is silent now may answer later; calls will find out.
-	_ = c.engine.Ready(ctx)
+	if !warned { // what could not be opened a moment ago is not asked at once
+		// A store that is silent now may answer later; calls will find out.
+		_ = c.engine.Ready(ctx)
+	}
 	return c, nil
 }
 

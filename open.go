@@ -21,13 +21,15 @@ import (
 //	""                     the embedded store, a SQLite file in the user's cache directory
 //	"sqlite:PATH"          a SQLite file; also "sqlite:///absolute/path". "?durability=full"
 //	                       makes each result survive a power failure
-//	"redis://HOST:PORT"    Redis, a single server or a cluster; "rediss" for TLS
+//	"redis://HOST:PORT"    Redis, a single server or a cluster; "rediss" for TLS,
+//	                       with "?reprise_ca=FILE" for an authority of your own
 //	"postgres://HOST/DB"   PostgreSQL; "?reprise_schema=NAME" for a schema of its own
 //	"memory:"              this process only, for tests
 //
 // Directories are made as needed. The file belongs to the user alone. User and
-// password go into the URL as usual, and appear in no message. What
-// happens with a store that cannot be opened, Config.OnStoreError says.
+// password go into the URL as usual, and the password appears in no message.
+// What happens with a store that cannot be opened, Config.OnStoreError says. A
+// server has Config.StoreTimeout to answer, unless ctx ends first.
 func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
 	cfg, err := o.complete()
 	if err != nil {
@@ -39,16 +41,21 @@ func Open(ctx context.Context, rawURL string, o *Config) (*Cache, error) {
 		return nil, fmt.Errorf("reprise: open %q: %w", rawURL, err)
 	}
 	s, err := open(ctx)
-	if err != nil {
-		if cfg.OnStoreError == FailClosed || ctx.Err() != nil {
-			return nil, fmt.Errorf("reprise: open %q: %w", rawURL, err)
-		}
-		if cfg.Logger != nil {
-			cfg.Logger.Warn("reprise: store cannot be opened; calls run uncached until it can", "url", rawURL, "error", err)
-		}
-		s = newReopening(open)
+	if err == nil {
+		return newCache(ctx, s, &cfg, false)
 	}
-	return newCache(ctx, s, &cfg, err != nil)
+	if cfg.OnStoreError == FailClosed || ctx.Err() != nil || isBadURL(err) {
+		return nil, fmt.Errorf("reprise: %w", err) // which tells the place
+	}
+	if cfg.Logger != nil {
+		cfg.Logger.Warn("reprise: store cannot be opened; calls run uncached until it can", "url", rawURL, "error", err)
+	}
+	return newCache(ctx, newReopening(open), &cfg, true)
+}
+
+// isBadURL tells errors that no server mends.
+func isBadURL(err error) bool {
+	return errors.Is(err, redisstore.ErrBadURL) || errors.Is(err, pgstore.ErrBadURL)
 }
 
 // opener knows how to open the store at a URL, or what is wrong with the URL.
@@ -57,8 +64,12 @@ func opener(rawURL string, cfg *Config) (func(context.Context) (store.Store, err
 		return defaultOpener(cfg), nil
 	}
 	u, err := url.Parse(rawURL)
-	if err != nil {
-		// url.Error repeats the URL, and with it a password.
+	switch {
+	case err != nil && strings.Contains(rawURL, "@"):
+		// The error repeats a part of the URL, and it may be the password that is wrong.
+		return nil, errors.New("malformed URL; want SCHEME://USER:PASSWORD@HOST:PORT/DATABASE, " +
+			"where characters of user and password such as @, /, : and % are written as %40, %2F, %3A and %25")
+	case err != nil:
 		return nil, fmt.Errorf("malformed URL: %w", errors.Unwrap(err))
 	}
 	switch u.Scheme {
@@ -84,7 +95,7 @@ func withoutPassword(rawURL string) string {
 	switch {
 	case err == nil && u.User == nil && (u.Scheme == "sqlite" || u.Scheme == "memory" || u.Scheme == ""):
 		return rawURL
-	case err == nil && u.Opaque == "":
+	case err == nil && u.Opaque == "" && (u.User != nil || !strings.Contains(u.Path, "@")):
 		return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 	case strings.ContainsAny(rawURL, "@?") || err == nil:
 		return scheme + ":…"
@@ -121,7 +132,7 @@ func redisOpener(rawURL string, cfg *Config) func(context.Context) (store.Store,
 
 func postgresOpener(rawURL string, cfg *Config) func(context.Context) (store.Store, error) {
 	return func(ctx context.Context) (store.Store, error) {
-		s, err := pgstore.Open(ctx, rawURL, &pgstore.Options{Quota: cfg.Quota})
+		s, err := pgstore.Open(ctx, rawURL, &pgstore.Options{Quota: cfg.Quota, Timeout: cfg.StoreTimeout, ProbeTimeout: cfg.StoreTimeout})
 		if err != nil {
 			return nil, err
 		}
