@@ -27,6 +27,10 @@ func (s *Store) failed(err error) error {
 		return fmt.Errorf("%w: raise maxmemory, sweep, or choose maxmemory-policy volatile-lru: %s", store.ErrFull, said)
 	case strings.Contains(said, "WRONGTYPE"):
 		return fmt.Errorf("%w: a key with the store's prefix is of a foreign type: %s", store.ErrCorrupt, said)
+	case strings.HasPrefix(said, "READONLY"):
+		return fmt.Errorf("the server is a replica: connect to the primary: %w", err)
+	case strings.Contains(said, "NOPERM"), strings.Contains(said, "can't run this command"): // in a script
+		return fmt.Errorf("user %q may not do all that the store does: as an administrator run %s: %w", s.user, s.grant(), err)
 	}
 	return err
 }
@@ -43,3 +47,13 @@ func (s *Store) enter(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
+
+// grant is the command that lets the store's user do what the store does, and
+// that on its own keys only.
+func (s *Store) grant() string {
+	own := strings.TrimSuffix(s.names.meta, "}:") + "*" // the shards' too
+	return "ACL SETUSER " + s.user + " ~" + own + " &" + own + " " + permissions
+}
+
+// permissions are the commands that the store and its client need.
+const permissions = "+@read +@write +@scripting +@pubsub +@connection +info +time +cluster"

@@ -1,14 +1,12 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -28,50 +26,57 @@ const schema = 1
 //	redis://sentinel-host:26379?master_set=mymaster
 //
 // rediss is TLS. The path is the number of the database, 0 by default and the
-// only one in a cluster. A cluster is recognised by itself; addr, repeatable,
-// names more of its nodes. dial_timeout and write_timeout are durations that
-// stand in for Options.Timeout; skip_verify turns the check of certificates
-// off; reprise_prefix is Options.Prefix, where that is empty. The context bounds the questions to the server; Options.Timeout bounds
-// each attempt to connect.
+// only one in a cluster. A cluster is recognised by itself. The parameters:
 //
-// Errors name the URL without its password. They wrap store.ErrNewerSchema
-// where a newer version of reprise wrote the store, and store.ErrCorrupt where
-// keys with the prefix are not ours. Settings of the server that endanger the
-// store are in Store.Warnings.
+//	addr            one more node of the cluster, or one more Sentinel; repeatable
+//	db              the number of the database, where the path has none
+//	master_set      the name that Sentinels know the server by
+//	reprise_prefix  Options.Prefix, where that is empty
+//	reprise_ca      a file of certificates (PEM) of the authorities to trust, for rediss
+//	skip_verify     true: no check of certificates
+//	dial_timeout    a duration that stands in for Options.Timeout in connecting
+//	write_timeout   the same for a server that owes an answer
+//	client_name     what CLIENT LIST shows; "reprise" by default
+//	protocol        2 for servers and proxies that do not speak RESP3
+//
+// Others are refused. The context and Options.Timeout bound the opening.
+//
+// Errors name the URL without user, password and parameters. They wrap
+// ErrBadURL where the URL itself is wrong, store.ErrNewerSchema where a newer
+// version of reprise wrote the store, and store.ErrCorrupt where keys with the
+// prefix are not ours. Settings of the server that endanger the store are in
+// Store.Warnings.
 func Open(ctx context.Context, rawURL string, o *Options) (*Store, error) {
-	c, err := settings(o, prefixIn(rawURL))
+	c, err := settings(o)
 	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	option, err := clientOption(rawURL, &c)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), err)
 	}
-	s := &Store{names: newNames(c.Prefix), maxValue: c.MaxValue, candidate: randomID(), quit: make(chan struct{})}
-	if err := s.open(ctx, option, c.Logger); err != nil {
+	opening, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	dials := dialling(opening, &option)
+	defer dials.release()
+	s := &Store{names: newNames(c.Prefix), user: cmp.Or(option.Username, "default"),
+		maxValue: c.MaxValue, candidate: randomID(), quit: make(chan struct{})}
+	if err := s.open(opening, option, c.Logger); err != nil {
 		if s.client != nil {
 			s.client.Close()
 		}
-		err = explained(err)
-		if option.TLSConfig != nil && errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no TLS handshake within %v: the server may not speak TLS there: %w", option.Dialer.Timeout, err)
+		switch {
+		case ctx.Err() != nil:
+			err = ctx.Err()
+		case opening.Err() != nil, timedOut(err):
+			limit := min(c.Timeout, option.Dialer.Timeout)
+			err = fmt.Errorf("no answer within %v: %w", limit, explained(context.DeadlineExceeded, &option))
+		default:
+			err = explained(err, &option)
 		}
 		return nil, fmt.Errorf("redisstore: open %s: %w", redacted(rawURL), err)
 	}
 	return s, nil
-}
-
-// prefixIn is the prefix that the URL asks for, or "" where it does not. A URL
-// that cannot be read is refused by whoever connects.
-func prefixIn(rawURL string) string {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return ""
-	}
-	return u.Query().Get("reprise_prefix")
 }
 
 // open connects to one server, and if that says that it is of a cluster, to
@@ -127,81 +132,11 @@ func (s *Store) connect(option rueidis.ClientOption) (err error) {
 	return err
 }
 
-// clientOption is what the URL and the options say.
-func clientOption(rawURL string, c *Options) (rueidis.ClientOption, error) {
-	option, err := rueidis.ParseURL(rawURL)
-	if err != nil {
-		var u *url.Error // holds the URL, with its password
-		if errors.As(err, &u) {
-			err = u.Err
-		}
-		return option, fmt.Errorf("redisstore: open %s: %w (want redis://user:password@host:port/database, or rediss:// for TLS)",
-			redacted(rawURL), err)
-	}
-	if option.Dialer.Timeout == 0 {
-		option.Dialer.Timeout = c.Timeout
-	}
-	if option.ConnWriteTimeout == 0 {
-		option.ConnWriteTimeout = c.Timeout
-	}
-	if c.TLS != nil {
-		config := c.TLS.Clone()
-		if config.ServerName == "" {
-			config.ServerName, _, _ = net.SplitHostPort(option.InitAddress[0])
-		}
-		option.TLSConfig = config
-	}
-	option.ClientName = "reprise"
-	option.DisableCache = false
-	option.DisableRetry = true // the façade decides what a failure means
-	option.Sentinel.Dialer, option.Sentinel.TLSConfig = option.Dialer, option.TLSConfig
-	return option, nil
-}
-
-// redacted is rawURL without its password and its query, or a part of it where
-// it cannot be read.
-func redacted(rawURL string) string {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Opaque != "" || u.Host == "" && u.User != nil {
-		scheme, _, _ := strings.Cut(rawURL, "://")
-		if strings.ContainsAny(scheme, ":@/ ") {
-			scheme = "?"
-		}
-		return strconv.Quote(scheme + "://…")
-	}
-	u.RawQuery = ""
-	return strconv.Quote(u.Redacted())
-}
-
-// explained adds what to do to an error of connecting.
-func explained(err error) error {
-	var unknown *tls.CertificateVerificationError
-	var plain tls.RecordHeaderError
-	said := err.Error()
-	switch {
-	case strings.Contains(said, "WRONGPASS"):
-		return fmt.Errorf("the server refuses the user or the password: %w", err)
-	case strings.Contains(said, "NOAUTH"):
-		return fmt.Errorf("the server wants a password: put it into the URL: %w", err)
-	case errors.As(err, &unknown):
-		return fmt.Errorf("the server's certificate is not trusted: set Options.TLS with its authority: %w", err)
-	case errors.As(err, &plain):
-		return fmt.Errorf("the server does not speak TLS there: use redis:// or its TLS port: %w", err)
-	case strings.Contains(said, "SELECT is not allowed in cluster mode"):
-		return fmt.Errorf("a cluster has database 0 only: %w", err)
-	case strings.Contains(said, "unknown command") && strings.Contains(said, "HELLO"):
-		return fmt.Errorf("%w: %w", errTooOld, err)
-	}
-	return err
-}
-
-var errTooOld = errors.New("the server is too old: Redis 6.2 or later is needed")
-
 // facts is what the server says of itself.
 func (s *Store) facts(ctx context.Context) (map[string]string, error) {
 	info, err := s.client.Do(ctx, s.client.B().Info().Build()).ToString()
 	if err != nil {
-		return nil, fmt.Errorf("ask for INFO: %w", err)
+		return nil, s.failed(err)
 	}
 	return parseInfo(info), nil
 }

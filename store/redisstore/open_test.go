@@ -45,8 +45,8 @@ func wantRefused(t *testing.T, url string, o *Options, words ...string) error {
 func TestPasswords(t *testing.T) {
 	addr := servertest.Redis(t, "--requirepass", "right").Addr()
 	opened(t, "redis://:right@"+addr, nil)
-	wantRefused(t, "redis://:wrong@"+addr, nil, "refuses the user or the password", addr)
-	wantRefused(t, "redis://nobody:right@"+addr, nil, "refuses the user or the password")
+	wantRefused(t, "redis://:wrong@"+addr, nil, "refuses this user or password", addr)
+	wantRefused(t, "redis://nobody:right@"+addr, nil, "refuses this user or password")
 	wantRefused(t, "redis://"+addr, nil, "wants a password")
 }
 
@@ -150,7 +150,7 @@ func TestTLS(t *testing.T) {
 	mustPublish(t, s, record("a"))
 	opened(t, url+"?skip_verify=true", nil)
 	wantRefused(t, url, nil, "not trusted")
-	wantRefused(t, "rediss://"+plain.Addr(), &Options{Timeout: time.Second}, "may not speak TLS")
+	wantRefused(t, "rediss://"+plain.Addr(), &Options{Timeout: time.Second}, "not speak TLS there")
 }
 
 func tlsPort(t *testing.T) int {

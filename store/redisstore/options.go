@@ -19,13 +19,13 @@ type Options struct {
 	// MaxValue is the largest sealed value that Put takes, in bytes; 0 means
 	// 64 MiB. Redis itself ends at 512 MiB, which is the most.
 	MaxValue int64
-	// Timeout bounds connecting, and the silence of a server that owes an
-	// answer, after which its connection is given up; 0 means 5 s. The context
-	// of a call can end it earlier.
+	// Timeout bounds the opening, each later attempt to connect, and the
+	// silence of a server that owes an answer, after which its connection is
+	// given up; 0 means 5 s. The context of a call can end it earlier.
 	Timeout time.Duration
 	// TLS replaces the configuration that a rediss:// URL stands for, and
 	// turns TLS on where the URL is redis://. Nil means: as the URL says, with
-	// the system's certificate authorities.
+	// the authorities of its reprise_ca or else the system's.
 	TLS *tls.Config
 	// Logger hears of settings of the server that endanger the store, once,
 	// when it is opened. Nil means nobody; Store.Warnings has them too.
@@ -39,22 +39,17 @@ const (
 	defaultTimeout  = 5 * time.Second
 )
 
-// settings are the options with their defaults. prefix is what the URL says.
-func settings(o *Options, prefix string) (Options, error) {
+// settings are the options with their defaults, but for the prefix.
+func settings(o *Options) (Options, error) {
 	var c Options
 	if o != nil {
 		c = *o
 	}
-	c.Prefix = cmp.Or(c.Prefix, prefix, defaultPrefix)
-	if c.MaxValue == 0 {
-		c.MaxValue = defaultMaxValue
-	}
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
-	}
+	c.MaxValue = cmp.Or(c.MaxValue, defaultMaxValue)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	switch {
 	case strings.ContainsAny(c.Prefix, "{}"):
-		return c, fmt.Errorf("redisstore: Options.Prefix (reprise_prefix in the URL) %q: must not contain braces", c.Prefix)
+		return c, fmt.Errorf("redisstore: Options.Prefix %q: must not contain braces", c.Prefix)
 	case c.MaxValue < 0 || c.MaxValue > mostMaxValue:
 		return c, fmt.Errorf("redisstore: Options.MaxValue %d: must be 0 to %d, the most that Redis takes", c.MaxValue, mostMaxValue)
 	case c.Timeout < 0:

@@ -16,6 +16,7 @@ import (
 type Store struct {
 	client    rueidis.Client
 	names     *names
+	user      string // as whom the server knows us
 	cluster   bool
 	maxValue  int64
 	candidate string // for the id of a store that has to be made

@@ -103,6 +103,8 @@ func (s *Store) watchFailed(ctx context.Context, err error) error {
 		return ctx.Err()
 	case err == nil || errors.Is(err, errWatchBroken):
 		return errWatchBroken
+	case strings.Contains(err.Error(), "NOPERM"):
+		return fmt.Errorf("redisstore: watch: %w: %w", store.ErrNoWatch, s.failed(err))
 	}
 	return fmt.Errorf("%w: %w", errWatchBroken, s.failed(err))
 }
