@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -44,19 +45,25 @@ func RedisCluster(t testing.TB, args ...string) *RedisClusterServers {
 // URL names the first node; clients find the others.
 func (c *RedisClusterServers) URL() string { return c.Nodes[0].URL() }
 
-// RelayedRedisCluster starts a cluster, and a relay to each of its nodes. The
-// cluster itself is on 127.0.0.1 and the relays on the same ports of 127.0.0.2:
-// nodes tell their clients ports only, so that a client stays on the side where
-// it began. It skips the test where 127.0.0.2 is no address of this machine.
+// sides counts the addresses that relays to clusters listen on.
+var sides atomic.Int32
+
+// RelayedRedisCluster is a cluster that the tests of this program share, and
+// relays of t's own to its nodes. The cluster is on 127.0.0.1, the relays on the
+// same ports of another address of the loopback network. The nodes tell
+// clients ports only, so that each stays on the side where it began. It skips
+// the test where the loopback network has one address only.
 func RelayedRedisCluster(t testing.TB) (*RedisClusterServers, []*Relay) {
 	t.Helper()
-	const side = "127.0.0.2"
+	side := "127.0.0." + strconv.Itoa(1+int(sides.Add(1)))
 	l, err := net.Listen("tcp", net.JoinHostPort(side, "0"))
 	if err != nil {
 		t.Skipf("servertest: no relays to a cluster: %v", err)
 	}
 	l.Close()
-	c := RedisCluster(t, "--cluster-preferred-endpoint-type", "unknown-endpoint")
+	c := sharedBy(t, &shared.relayed, func(t testing.TB) *RedisClusterServers {
+		return RedisCluster(t, "--cluster-preferred-endpoint-type", "unknown-endpoint")
+	})
 	var relays []*Relay
 	for _, node := range c.Nodes {
 		relays = append(relays, NewRelayAt(t, net.JoinHostPort(side, strconv.Itoa(node.Port)), node.Addr()))

@@ -18,6 +18,7 @@ type Relay struct {
 	mu     sync.Mutex
 	mode   relayMode             // protected by mu
 	judge  func([]byte) Verdict  // protected by mu; nil: everything passes
+	lost   func()                // protected by mu; nil: nobody wants to know
 	conns  map[net.Conn]struct{} // protected by mu; both ends
 	closed bool                  // protected by mu
 	wg     sync.WaitGroup
@@ -82,6 +83,15 @@ func (r *Relay) Judge(f func(request []byte) Verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.judge = f
+}
+
+// OnLoss has f called for each reply that a judge had lost: when the server has
+// done what it was asked, and before the client hears that its connection
+// broke.
+func (r *Relay) OnLoss(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost = f
 }
 
 // Pass ends what LoseReplies or Cut began. Connections that were cut break,
@@ -160,9 +170,9 @@ func (r *Relay) serve(client net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	var deaf atomic.Bool
-	both.Go(func() { r.ask(server, client, &deaf) })
-	both.Go(func() { r.answer(client, server, &deaf) })
+	var state atomic.Uint32 // a Verdict
+	both.Go(func() { r.ask(server, client, &state) })
+	both.Go(func() { r.answer(client, server, &state) })
 	both.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,14 +181,14 @@ func (r *Relay) serve(client net.Conn) {
 }
 
 // ask moves requests until an end closes, and closes both.
-func (r *Relay) ask(server, client net.Conn, deaf *atomic.Bool) {
+func (r *Relay) ask(server, client net.Conn, state *atomic.Uint32) {
 	relay(server, client, func(request []byte) bool {
 		mode, verdict := r.verdict(request)
 		if mode == relayIsCut {
 			return true
 		}
 		if verdict != Pass {
-			deaf.Store(true)
+			state.Store(uint32(verdict))
 		}
 		if _, err := server.Write(request); err != nil {
 			return false
@@ -191,27 +201,39 @@ func (r *Relay) ask(server, client net.Conn, deaf *atomic.Bool) {
 			return false
 		}
 		return true
-	})
+	}, func() {})
 }
 
 // answer moves replies until an end closes, and closes both.
-func (r *Relay) answer(client, server net.Conn, deaf *atomic.Bool) {
+func (r *Relay) answer(client, server net.Conn, state *atomic.Uint32) {
 	relay(client, server, func(reply []byte) bool {
 		switch mode := r.now(); {
-		case mode == relayIsCut || deaf.Load():
+		case mode == relayIsCut || state.Load() != uint32(Pass):
 			return true
 		case mode == relayLosesReplies:
 			return false
 		}
 		_, err := client.Write(reply)
 		return err == nil
+	}, func() {
+		if lost := r.onLoss(); lost != nil && state.Load() == uint32(LoseReply) {
+			lost()
+		}
 	})
 }
 
-// relay passes what comes from one end to move until that says no.
-func relay(to, from net.Conn, move func([]byte) bool) {
+func (r *Relay) onLoss() func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost
+}
+
+// relay passes what comes from one end to move until that says no, and then
+// calls ended before it closes both.
+func relay(to, from net.Conn, move func([]byte) bool, ended func()) {
 	defer to.Close()
 	defer from.Close()
+	defer ended()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)

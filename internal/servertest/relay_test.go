@@ -101,6 +101,8 @@ func TestRelayJudges(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 		return c, bufio.NewReader(c)
 	}
+	losses := make(chan struct{}, 8)
+	r.OnLoss(func() { losses <- struct{}{} })
 	other, heard := dial()
 	say := func(c net.Conn, line string) {
 		if _, err := c.Write([]byte(line + "\n")); err != nil {
@@ -114,6 +116,9 @@ func TestRelayJudges(t *testing.T) {
 	say(c, "lose this")
 	if line, err := lost.ReadString('\n'); err == nil || line != "" {
 		t.Errorf("read %q, %v of a lost reply", line, err)
+	}
+	if <-losses; len(losses) > 0 {
+		t.Errorf("%d losses too many", len(losses))
 	}
 	say(other, "pass")
 	if line, err := heard.ReadString('\n'); err != nil || line != "ok pass\n" {

@@ -21,6 +21,7 @@ var shared struct {
 	postgres *PostgresServer
 	redis    *RedisServer
 	cluster  *RedisClusterServers
+	relayed  *RedisClusterServers
 }
 
 // Shared has the tests of a program share servers, which end after them:
