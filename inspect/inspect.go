@@ -1,0 +1,137 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/reprise-go/reprise/internal/envelope"
+	"github.com/reprise-go/reprise/internal/ledger"
+	"github.com/reprise-go/reprise/store"
+)
+
+// Errors of this package; compare with errors.Is.
+var (
+	// ErrNotFound means that no entry has the key, or the prefix of a key.
+	ErrNotFound = errors.New("no such entry")
+	// ErrAmbiguous means that several entries' keys begin so.
+	// *AmbiguousError lists them.
+	ErrAmbiguous = errors.New("ambiguous key")
+	// ErrBadKey means that a key, or a prefix of one, is not hexadecimal
+	// digits, or too short.
+	ErrBadKey = errors.New("bad key")
+	// ErrDamaged means that an entry's value is lost, or fails its checks.
+	ErrDamaged = errors.New("damaged value")
+	// ErrSelection means that a selection selects nothing that may be acted on:
+	// it is empty, or names reprise's own entries.
+	ErrSelection = errors.New("bad selection")
+	// ErrBundle means that a bundle is truncated, damaged, of another format,
+	// or not signed as asked.
+	ErrBundle = errors.New("bad bundle")
+)
+
+// Options are how an Inspector works. Nil and the zero value are the defaults.
+type Options struct {
+	// Signing is the Config.SigningKey of the caches that use the store: values
+	// that are not signed so are problems, and bundles are signed and have to
+	// be. Nil: signatures are not looked at. Otherwise at least 16 bytes.
+	Signing []byte
+	// References lists the names of blobs, entries of the execution store Blobs
+	// in the collection Commands, that the recorded run of a command refers to.
+	// It gets the run's bytes, which may be anybody's. GC frees blobs to which
+	// no run refers, and Export takes along those to which one does. Nil: GC
+	// leaves blobs alone, and Export treats them like other entries.
+	References func(value []byte) []string
+	// MaxValue is the largest value, in bytes and not compressed, that is
+	// opened; 0: 256 MiB.
+	MaxValue int64
+	// Logger gets a line for what is passed over: entries that GC cannot read,
+	// a watch that broke. Nil: silence.
+	Logger *slog.Logger
+}
+
+// Where package command keeps things.
+const (
+	// Commands is the collection of cached commands.
+	Commands = "commands"
+	// Blobs is the execution store of their output files, in that collection.
+	Blobs = "blobs"
+)
+
+// Inspector looks into one store. It is safe for concurrent use, keeps nothing
+// between calls, and ends every goroutine that a method starts before the
+// method returns. It does not own the store: the caller closes that, later.
+type Inspector struct {
+	store  store.Store
+	o      Options
+	sealer *envelope.Sealer
+}
+
+// New returns an Inspector of a store.
+func New(s store.Store, o *Options) (*Inspector, error) {
+	i := &Inspector{store: s}
+	if o != nil {
+		i.o = *o
+	}
+	if s == nil {
+		return nil, errors.New("inspect: the store is nil")
+	}
+	if i.o.Signing != nil && len(i.o.Signing) == 0 {
+		i.o.Signing = nil
+	}
+	var err error
+	i.sealer, err = envelope.New(envelope.Options{MAC: i.o.Signing, MaxSize: i.o.MaxValue})
+	if err != nil {
+		return nil, fmt.Errorf("inspect: %w", err)
+	}
+	return i, nil
+}
+
+// reserved tells reprise's own entries, which are nobody's business but
+// Savings' and GC's.
+func reserved(l *store.Labels) bool { return l.Collection == ledger.Collection }
+
+// warn tells the logger, if there is one.
+func (i *Inspector) warn(msg string, args ...any) {
+	if i.o.Logger != nil {
+		i.o.Logger.Warn("inspect: "+msg, args...)
+	}
+}
+
+// wrap puts the package and the operation before err, once.
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("inspect: %s: %w", op, err)
+}
+
+// pages calls f with each page of what q selects, until f fails or ctx ends.
+func (i *Inspector) pages(ctx context.Context, q store.Query, f func([]store.Record) error) error {
+	for {
+		page, err := i.store.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := f(page.Records); err != nil {
+			return err
+		}
+		if page.Next == "" {
+			return nil
+		}
+		if q.Cursor = page.Next; ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// Seconds is a duration that is a number of seconds in JSON.
+type Seconds time.Duration
+
+// Duration is s as the time package has it.
+func (s Seconds) Duration() time.Duration { return time.Duration(s) }
+
+// String is the duration as the time package writes it.
+func (s Seconds) String() string { return time.Duration(s).String() }
