@@ -17,10 +17,17 @@ type reopening struct {
 	turn   chan struct{} // holds a token while somebody opens or closes
 	s      store.Store   // nil: not opened yet; guarded by turn
 	closed bool          // guarded by turn
+	opened chan struct{} // closed when s is there
+	ending chan struct{} // closed when closed is set
 }
 
+var (
+	_ store.Leaser  = (*reopening)(nil)
+	_ store.Watcher = (*reopening)(nil)
+)
+
 func newReopening(open func(context.Context) (store.Store, error)) *reopening {
-	return &reopening{open: open, turn: make(chan struct{}, 1)}
+	return &reopening{open: open, turn: make(chan struct{}, 1), opened: make(chan struct{}), ending: make(chan struct{})}
 }
 
 func (r *reopening) get(ctx context.Context) (store.Store, error) {
@@ -37,8 +44,12 @@ func (r *reopening) get(ctx context.Context) (store.Store, error) {
 		return r.s, nil
 	}
 	s, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	r.s = s
-	return s, err
+	close(r.opened)
+	return s, nil
 }
 
 // through runs one operation on the store, where it opens.
@@ -126,10 +137,33 @@ func (r *reopening) Release(ctx context.Context, k store.Key, o store.Owner, fen
 	return err
 }
 
+// Watch waits until an operation has opened the store: it does not try by
+// itself, for the cache's looks do, no more often than a failing store is asked.
+func (r *reopening) Watch(ctx context.Context, ready func(), f func(store.Event)) error {
+	select {
+	case <-r.opened:
+	case <-r.ending:
+		return store.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, err := through(ctx, r, func(s store.Store) (none, error) {
+		w, ok := s.(store.Watcher)
+		if !ok {
+			return none{}, store.ErrNoWatch
+		}
+		return none{}, w.Watch(ctx, ready, f)
+	})
+	return err
+}
+
 func (r *reopening) Close() error {
 	r.turn <- struct{}{}
 	defer func() { <-r.turn }()
-	r.closed = true
+	if !r.closed {
+		r.closed = true
+		close(r.ending)
+	}
 	if r.s == nil {
 		return nil
 	}
