@@ -16,11 +16,14 @@ func (e *Engine) serialized(ctx context.Context, f *Function, c *Call, a *attemp
 	defer e.watch.listeners.Add(-1)
 	var found *Result
 	var foundErr error
-	held, err := e.acquire(ctx, c.Key, f.LeaseTTL, func(ctx context.Context) (bool, error) {
+	held, err := e.acquire(ctx, c.Key, f.LeaseTTL, func(opctx context.Context) (bool, error) {
 		if c.Mode != Use {
-			return false, e.begin(ctx, f, a)
+			return false, e.begin(opctx, f, a)
 		}
-		found, foundErr = e.lookup(ctx, f, c, a)
+		found, foundErr = e.lookup(opctx, f, c, a)
+		if found == nil && ctx.Err() != nil { // no failure of the store: nobody waits for the function any more
+			return false, context.Cause(ctx)
+		}
 		return found != nil, foundErr
 	})
 	switch {
