@@ -35,8 +35,8 @@ func (l *lease) heldBy(owner store.Owner, fence uint64, now int64) bool {
 	return l.state == leaseHeld && l.blocks(now) && bytes.Equal(l.owner, owner[:]) && uint64(l.fence) == fence
 }
 
-func (tx *txn) lease(key store.Key) (l lease, err error) {
-	_, err = tx.one(`SELECT state, fence, until, pub_fence, pub_created, pub_expires, pub_seq, owner, pub_owner
+func (c *conn) lease(key store.Key) (l lease, err error) {
+	_, err = c.one(`SELECT state, fence, until, pub_fence, pub_created, pub_expires, pub_seq, owner, pub_owner
 		FROM leases WHERE key = ?`, func(r row) error {
 		int64s(r, &l.state, &l.fence, &l.until, &l.pubFence, &l.pubCreated, &l.pubExpires, &l.pubSeq)
 		l.owner, l.pubOwner = r.ColumnBlob(7, nil), r.ColumnBlob(8, nil)
@@ -51,11 +51,33 @@ func (tx *txn) setLease(key store.Key, l lease) error {
 		key[:], l.state, l.fence, l.until, l.pubFence, l.pubCreated, l.pubExpires, l.pubSeq, l.owner, l.pubOwner)
 }
 
-// Acquire takes the lease of key, or says who is in the way.
+// busy is the answer to whoever may not have the lease.
+func (l *lease) busy(now int64) store.Grant {
+	return store.Grant{Fence: uint64(l.fence), Left: time.Duration(l.until - now), Cooling: l.state == leaseCooling}
+}
+
+// Acquire takes the lease of key, or says who is in the way. Where somebody is,
+// that takes no write: many who wait would keep each other, and the owner, from
+// the lock of the file.
 func (s *Store) Acquire(ctx context.Context, key store.Key, owner store.Owner, ttl time.Duration) (store.Grant, error) {
 	if ttl <= 0 {
 		return store.Grant{}, fmt.Errorf("sqlitestore: acquire %s: TTL %v: must be positive", key.Short(), ttl)
 	}
+	var l lease
+	err := s.read(ctx, "acquire", func(c *conn) (err error) {
+		l, err = c.lease(key)
+		return err
+	})
+	if err != nil {
+		return store.Grant{}, err
+	}
+	if now := s.now(); l.blocks(now) && !l.heldBy(owner, uint64(l.fence), now) {
+		return l.busy(now), nil
+	}
+	return s.acquire(ctx, key, owner, ttl)
+}
+
+func (s *Store) acquire(ctx context.Context, key store.Key, owner store.Owner, ttl time.Duration) (store.Grant, error) {
 	var g store.Grant
 	err := s.write(ctx, "acquire", func(tx *txn) error {
 		l, err := tx.lease(key)
@@ -63,7 +85,7 @@ func (s *Store) Acquire(ctx context.Context, key store.Key, owner store.Owner, t
 			return err
 		}
 		if l.blocks(tx.now) && !l.heldBy(owner, uint64(l.fence), tx.now) {
-			g = store.Grant{Fence: uint64(l.fence), Left: time.Duration(l.until - tx.now), Cooling: l.state == leaseCooling}
+			g = l.busy(tx.now)
 			return nil
 		}
 		if !l.blocks(tx.now) {
