@@ -168,7 +168,7 @@ func TestGuarantee15_UnwritablePlaces(t *testing.T) {
 				t.Errorf("Result.Err does not say what to do: %s", r.Errs[0])
 			}
 			closed := asNobody(t, binary, url, "closed")
-			if !strings.Contains(closed.Open, "permission") || !strings.Contains(closed.Open, "reprise: open") {
+			if !strings.Contains(closed.Open, "permission") || !strings.HasPrefix(closed.Open, "reprise: sqlitestore: open: ") {
 				t.Errorf("FailClosed: %q", closed.Open)
 			}
 		})

@@ -186,7 +186,7 @@ func (m *postgresMedium) losses() (all []harm) {
 		"its tallies are junk":     "UPDATE {s}.tallies SET entries = -7, live = 1::bigint << 62, bytes = -1 WHERE set_id = " + set,
 		"all labels are gone":      "DELETE FROM {s}.labels WHERE $1::bytea IS NOT NULL",
 		"a lease is junk": `INSERT INTO {s}.leases (key, state, fence, until, owner) VALUES ($1, 77, -1, -1, 'nobody')
-			ON CONFLICT (key) DO UPDATE SET state = 77`,
+			ON CONFLICT (key) DO UPDATE SET state = 77, fence = -1, until = -1`,
 		"its use is in the future": "INSERT INTO {s}.uses VALUES ($1, 9223372036854775807) ON CONFLICT DO NOTHING",
 	} {
 		all = append(all, harm{name, of(sql)})

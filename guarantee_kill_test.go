@@ -51,8 +51,16 @@ var _ = asChild("populates", func(args []string) error {
 func TestGuarantee17_KilledProcessesLoseNothing(t *testing.T) {
 	t.Parallel() // with others that wait for processes
 	url := file(t)
+	killsWriters(t, url, torture(20, 200))
+	integrity(t, database(url))
+}
+
+// killsWriters kills a process that populates, a number of times, and expects
+// what each acknowledged.
+func killsWriters(t *testing.T, url string, rounds int) {
+	t.Helper()
 	next := 0
-	first := make([]int, torture(20, 200))
+	first := make([]int, rounds)
 	for round := range first {
 		p := child(t, "populates", url, strconv.Itoa(next))
 		n := 1 + rand.IntN(40)
@@ -68,7 +76,6 @@ func TestGuarantee17_KilledProcessesLoseNothing(t *testing.T) {
 		allThere(t, url, next-n, next)
 		next += 1000 // what was not acknowledged may be there or not
 	}
-	integrity(t, database(url))
 	for _, from := range first { // the later deaths took nothing either
 		allThere(t, url, from, from+1)
 	}

@@ -293,7 +293,7 @@ func (m *postgresMedium) dump(t *testing.T) string {
 		ON n.oid = c.relnamespace WHERE n.nspname = '` + m.schema + `'`
 	queries := []string{objects}
 	for _, table := range m.tables(t) {
-		queries = append(queries, "SELECT coalesce(string_agg(t.xmin || ' ' || t.ctid || ' ' || t::text, ',' ORDER BY t.ctid), '') FROM "+m.schema+"."+table+" t")
+		queries = append(queries, "SELECT coalesce(string_agg(t.xmin || ' ' || t.ctid || ' ' || row(t.*)::text, ',' ORDER BY t.ctid), '') FROM "+m.schema+"."+table+" t")
 	}
 	for _, sql := range queries {
 		var text string

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -75,8 +76,7 @@ func TestGuarantee21_NoSecretInClear(t *testing.T) {
 	var log, shown bytes.Buffer
 	u := file(t)
 	dir := filepath.Dir(database(u))
-	cfg := &reprise.Config{OnStoreError: reprise.FailClosed, Secret: []byte(canaries["secret"]),
-		SigningKey: []byte(canaries["signing"]), Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	cfg := secretConfig(&log)
 	c := openWith(t, u, cfg)
 	secretive(t, c, &shown)
 	leaks(t, "what was shown", shown.Bytes())
@@ -99,6 +99,11 @@ func TestGuarantee21_NoSecretInClear(t *testing.T) {
 	}
 	leaks(t, "what was shown of a failing store", shown.Bytes())
 	leaks(t, "the log", log.Bytes())
+}
+
+func secretConfig(log io.Writer) *reprise.Config {
+	return &reprise.Config{OnStoreError: reprise.FailClosed, Secret: []byte(canaries["secret"]), SigningKey: []byte(canaries["signing"]),
+		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 }
 
 // secretive uses the cache with all the canaries and prints all there is.

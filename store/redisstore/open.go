@@ -190,7 +190,7 @@ func (s *Store) join(ctx context.Context) error {
 	case err != nil || v < 1 || len(id) != 32:
 		return fmt.Errorf("hash %s is not of a store of reprise: choose another Options.Prefix: %w", s.names.metaKey(), store.ErrCorrupt)
 	case v > schema:
-		return fmt.Errorf("schema %d, this program knows %d: %w", v, schema, store.ErrNewerSchema)
+		return fmt.Errorf("%w: schema %d, and this program knows up to %d: upgrade it, or choose another Options.Prefix", store.ErrNewerSchema, v, schema)
 	}
 	return nil
 }
