@@ -13,13 +13,13 @@ import (
 // TestGuarantee14_PostgresDiskFull: the same where the disk of a database is
 // full, which is a small filesystem of its own.
 func TestGuarantee14_PostgresDiskFull(t *testing.T) {
-	dir := tiny(t, "24m")
+	dir := tiny(t, "18m")
 	p := servertest.PostgresAlone(t) // ends before the filesystem does
 	own(t, dir, p.Run(t, "postgres", "SHOW data_directory"))
 	p.Run(t, "postgres", "CREATE TABLESPACE tiny LOCATION '"+dir+"'")
 	p.Run(t, "postgres", "CREATE DATABASE small TABLESPACE tiny")
 	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 6<<20), 0o600); err != nil {
+	if err := os.WriteFile(ballast, make([]byte, 4<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	url := schema(p.URL("small"))
