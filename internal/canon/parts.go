@@ -27,13 +27,13 @@ type Part struct {
 }
 
 const (
-	maxKeyParts  = 64   // keys of a map that are parts of their own
+	maxKeyParts  = 4096 // keys of a map that are parts of their own
 	maxFileParts = 4096 // files of a Dir, then directories, that are
 )
 
 // Parts splits the value that p points to, which must be of the type given to
-// Compile. Structs are split into their fields, maps with up to 64 string keys
-// into their values, a Dir with up to 4,096 files into those, a larger one
+// Compile. Structs are split into their fields, maps with up to 4,096 string
+// keys into their values, a Dir with up to 4,096 files into those, a larger one
 // into its directories; slices and everything else are parts as a whole.
 // Ignored fields are no part. Values with equal encodings have equal digests
 // under equal names; values whose encodings differ, differ in some part. Errors
