@@ -72,7 +72,7 @@ func forbidden(r *room, p *pkg, f *file, imported string) string {
 }
 
 func forbiddenInTest(r *room, p *pkg, to string) string {
-	if to == p.path || slices.Contains(testRooms, to) || slices.Contains(below(r.path), to) {
+	if to == p.path || slices.Contains(testRooms, to) || slices.Contains(r.testImports, to) || slices.Contains(below(r.path), to) {
 		return ""
 	}
 	if r.public && !(&pkg{path: to}).internal() {
@@ -187,6 +187,9 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"cmd/reprise/cli/a.go", module + "/inspect", true},
 		{"cmd/reprise/cli/a.go", module + "/internal/engine", false},
 		{"examples/quickstart/main.go", module, true},
+		{"inspect/a_test.go", module + "/store/sqlitestore", true},
+		{"inspect/a.go", module + "/store/sqlitestore", false},
+		{"inspect/a_test.go", module, false},
 		{"internal/surprise/a.go", "fmt", false},
 	}
 	for _, c := range cases {
