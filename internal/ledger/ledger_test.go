@@ -54,6 +54,7 @@ func page() *Page {
 		p.Of("x", name).Add(&Counts{Outcomes: map[string]uint64{"populated": 1}, Spent: time.Second})
 	}
 	p.Of("w", "z").Add(&Counts{Saved: time.Minute})
+	p.Includes = []string{Mark(p.Key())}
 	return p
 }
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,10 @@ const (
 )
 
 // Keep is how long a page is kept after it was written last.
-const Keep = 90 * 24 * time.Hour
+const Keep = 90 * Day
+
+// Day is the span of merged pages.
+const Day = 24 * time.Hour
 
 // Page is what Writer counted from Start on, for Span.
 type Page struct {
@@ -30,6 +34,10 @@ type Page struct {
 	Span      time.Duration `json:"span"`  // nanoseconds: an hour, or a day
 	Writer    string        `json:"writer"`
 	Functions []Function    `json:"functions"`
+	// Includes marks the pages that were merged into this one: the first eight
+	// bytes of their keys, in hexadecimal. Whoever adds pages up leaves these
+	// out, whether they are still there or were written again.
+	Includes []string `json:"includes,omitempty"`
 }
 
 // Function is a cached function and its counts.
@@ -66,6 +74,9 @@ func (p *Page) Entry() string {
 // Key is the key of the page in the store.
 func (p *Page) Key() store.Key { return sha256.Sum256([]byte("reprise ledger 1\x00" + p.Entry())) }
 
+// Mark stands for the page with a key in Includes.
+func Mark(key store.Key) string { return hex.EncodeToString(key[:8]) }
+
 // Encode gives the page's bytes, to be sealed under Key with Codec.
 func (p *Page) Encode() ([]byte, error) { return json.Marshal(p) }
 
@@ -78,7 +89,7 @@ func Decode(b []byte) (*Page, error) {
 	if p.Span <= 0 || p.Start.IsZero() {
 		return nil, errors.New("ledger: a page without a time")
 	}
-	sorted := Page{Start: p.Start, Span: p.Span, Writer: p.Writer}
+	sorted := Page{Start: p.Start, Span: p.Span, Writer: p.Writer, Includes: p.Includes}
 	sorted.Add(&p) // whatever order it came in
 	return &sorted, nil
 }
