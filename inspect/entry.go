@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/reprise-go/reprise/store"
 )
 
 // State says whether an entry answers calls.
@@ -89,5 +91,42 @@ type AmbiguousError struct {
 // and ErrAmbiguous say what is wrong with ref. A prefix costs a look at the
 // keys up to it.
 func (i *Inspector) Entry(ctx context.Context, ref string) (Entry, error) {
-	return Entry{}, errors.ErrUnsupported
+	f, err := i.find(ctx, ref)
+	if err != nil {
+		return Entry{}, wrap("entry", err)
+	}
+	e := entryOf(&f.rec, f.state, f.now)
+	e.Now = f.now
+	if e.Parts, err = partsOf(&f.rec); err != nil {
+		e.Problem = err.Error()
+	}
+	e.Scoped = scoped(e.Parts)
+	_, info, err := i.open(ctx, f)
+	switch {
+	case err == nil:
+		e.Value = &info
+	case errors.Is(err, ErrDamaged), errors.Is(err, ErrNotFound):
+		e.Problem = err.Error()
+	default:
+		return Entry{}, wrap("entry", err)
+	}
+	return e, nil
+}
+
+// entryOf is rec for people.
+func entryOf(rec *store.Record, s State, now time.Time) Entry {
+	l := &rec.Labels
+	return Entry{
+		Key: rec.Key.String(), Kind: kindName(l.Kind), Collection: l.Collection, Function: l.Function, Dataset: l.Dataset,
+		Version: l.Version, Entry: l.Entry, Tags: l.Tags, State: s, Policy: rec.Policy.String(),
+		Created: rec.Created, Expires: rec.Expires, Grace: Seconds(rec.Grace), Age: Seconds(max(0, now.Sub(rec.Created))),
+		Cost: Seconds(rec.Cost), Size: rec.Size, Begun: rec.Begun, Fence: rec.Fence,
+	}
+}
+
+func kindName(k store.Kind) string {
+	if k == store.KindEntry {
+		return EntryKind
+	}
+	return FunctionKind
 }

@@ -1,9 +1,6 @@
 package inspect
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // Swept says what GC freed.
 type Swept struct {
@@ -21,5 +18,30 @@ type Swept struct {
 // may run anywhere, any number of times at once. An error comes with what was
 // freed so far.
 func (i *Inspector) GC(ctx context.Context) (Swept, error) {
-	return Swept{}, errors.ErrUnsupported
+	var s Swept
+	err := i.sweep(ctx, &s)
+	if err == nil && i.o.References != nil {
+		err = i.freeBlobs(ctx, &s)
+	}
+	if err == nil {
+		s.LedgerPages, err = i.compact(ctx)
+	}
+	return s, wrap("gc", err)
+}
+
+// sweep has the store sweep until there is nothing more, within reason: others
+// go on to store meanwhile.
+func (i *Inspector) sweep(ctx context.Context, s *Swept) error {
+	const most = 100
+	for range most {
+		n, err := i.store.Sweep(ctx)
+		s.Expired += n.Expired
+		s.Hidden += n.Hidden
+		s.Evicted += n.Evicted
+		s.Bytes += n.Bytes
+		if err != nil || n.Expired+n.Hidden+n.Evicted == 0 {
+			return err
+		}
+	}
+	return nil
 }

@@ -38,12 +38,16 @@ type Options struct {
 	// that are not signed so are problems, and bundles are signed and have to
 	// be. Nil: signatures are not looked at. Otherwise at least 16 bytes.
 	Signing []byte
-	// References lists the names of blobs, entries of the execution store Blobs
-	// in the collection Commands, that the recorded run of a command refers to.
-	// It gets the run's bytes, which may be anybody's. GC frees blobs to which
-	// no run refers, and Export takes along those to which one does. Nil: GC
-	// leaves blobs alone, and Export treats them like other entries.
+	// References lists the names of blobs, keys of the execution store Blobs in
+	// the collection Commands, to which the recorded run of a command refers.
+	// It gets the run as its codec made it, which may be anybody's bytes. GC
+	// frees blobs to which no run refers, Export takes along those to which one
+	// does, and Verify looks for those that are missing. Nil: GC leaves blobs
+	// alone, and Export treats them like other entries.
 	References func(value []byte) []string
+	// Decode makes JSON, for Value to show, of a value whose codec is not JSON
+	// or CBOR. Nil, or an error: the value is shown as text or bytes.
+	Decode func(codec string, value []byte) ([]byte, error)
 	// MaxValue is the largest value, in bytes and not compressed, that is
 	// opened; 0: 256 MiB.
 	MaxValue int64
@@ -57,7 +61,7 @@ const (
 	// Commands is the collection of cached commands.
 	Commands = "commands"
 	// Blobs is the execution store of their output files, in that collection.
-	Blobs = "blobs"
+	Blobs = "(outputs)"
 )
 
 // Inspector looks into one store. It is safe for concurrent use, keeps nothing
@@ -109,14 +113,15 @@ func wrap(op string, err error) error {
 }
 
 // pages calls f with each page of what q selects, until f fails or ctx ends.
-func (i *Inspector) pages(ctx context.Context, q store.Query, f func([]store.Record) error) error {
+// errEnough from f ends the paging without being an error.
+func (i *Inspector) pages(ctx context.Context, q store.Query, f func(*store.Page) error) error {
 	for {
 		page, err := i.store.List(ctx, q)
 		if err != nil {
 			return err
 		}
-		if err := f(page.Records); err != nil {
-			return err
+		if err := f(&page); err != nil {
+			return unless(err, errEnough)
 		}
 		if page.Next == "" {
 			return nil
@@ -135,3 +140,14 @@ func (s Seconds) Duration() time.Duration { return time.Duration(s) }
 
 // String is the duration as the time package writes it.
 func (s Seconds) String() string { return time.Duration(s).String() }
+
+// errEnough ends pages early.
+var errEnough = errors.New("enough")
+
+// unless is err, or nil where that is one that is none.
+func unless(err, none error) error {
+	if errors.Is(err, none) {
+		return nil
+	}
+	return err
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/reprise-go/reprise/store"
 )
 
 // EventKind says what happened.
@@ -11,7 +13,7 @@ type EventKind string
 
 // The kinds of events.
 const (
-	Stored    EventKind = "stored"    // a result was published
+	Stored    EventKind = "stored"    // a result was published, or a lease given up
 	Changed   EventKind = "changed"   // an entry was set, refreshed or updated
 	Cleared   EventKind = "cleared"   // an entry was cleared
 	Bumped    EventKind = "bumped"    // everything with a label was cleared
@@ -35,10 +37,200 @@ type Event struct {
 	Cost       Seconds   `json:"cost_seconds,omitempty"` // of Stored and Changed
 }
 
+const (
+	// watchEvery is how often a store that does not push is asked, and how long
+	// after a watch broke it is tried again.
+	watchEvery = time.Second
+	// watchQueue is how many keys may wait to be looked at; later ones are
+	// folded away.
+	watchQueue = 1024
+)
+
 // Watch calls f for what happens to the store, by anyone, until ctx ends, whose
 // error it returns; one call at a time. Where the store cannot push, it asks
 // every second and does not see plain results being stored. What happens
-// faster than f returns may be folded together.
+// faster than f returns may be folded together. A store that fails is asked
+// again, and again.
 func (i *Inspector) Watch(ctx context.Context, f func(Event)) error {
-	return errors.ErrUnsupported
+	info, err := i.store.Info(ctx)
+	if err != nil {
+		return wrap("watch", err)
+	}
+	w := &watch{Inspector: i, tell: f, seen: info.Seq, moved: make(chan struct{}, 1), keys: make(chan store.Key, watchQueue)}
+	pushing := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() { cancel(); <-pushing }()
+	go func() {
+		defer close(pushing)
+		w.push(ctx)
+	}()
+	return wrap("watch", w.run(ctx))
+}
+
+// watch is a Watch under way.
+type watch struct {
+	*Inspector
+	tell  func(Event)
+	seen  uint64        // told up to this number
+	moved chan struct{} // the number may have moved
+	keys  chan store.Key
+}
+
+// push passes on what the store pushes, for as long as it can.
+func (w *watch) push(ctx context.Context) {
+	pusher, ok := w.store.(store.Watcher)
+	if !ok {
+		return
+	}
+	for ctx.Err() == nil {
+		err := pusher.Watch(ctx, w.move, w.heard)
+		if errors.Is(err, store.ErrNoWatch) || ctx.Err() != nil {
+			return
+		}
+		w.warn("the watch broke; it is tried again", "error", err)
+		pause(ctx, watchEvery)
+	}
+}
+
+// heard must be quick, and must not call the store.
+func (w *watch) heard(e store.Event) {
+	if e.Seq > 0 || e.Key == nil {
+		w.move()
+		return
+	}
+	select {
+	case w.keys <- *e.Key:
+	default: // there is enough to look at
+	}
+}
+
+func (w *watch) move() {
+	select {
+	case w.moved <- struct{}{}:
+	default:
+	}
+}
+
+// run asks what happened whenever something may have, and at least now and
+// then.
+func (w *watch) run(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case key := <-w.keys:
+			err = w.stored(ctx, key)
+		case <-w.moved:
+			err = w.changes(ctx)
+		case <-tick.C:
+			err = w.changes(ctx)
+		}
+		if errors.Is(err, store.ErrClosed) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			w.warn("the store does not answer", "error", err)
+			pause(ctx, watchEvery)
+		}
+	}
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// stored tells of a result.
+func (w *watch) stored(ctx context.Context, key store.Key) error {
+	page, err := w.store.List(ctx, store.Query{Key: &key})
+	if err != nil || len(page.Records) == 0 || reserved(&page.Records[0].Labels) {
+		return err
+	}
+	rec := &page.Records[0]
+	e := Event{Kind: Stored, Time: time.Now(), Key: key.String(), Size: rec.Size, Cost: Seconds(rec.Cost)}
+	e.labels(&rec.Labels)
+	w.tell(e)
+	return nil
+}
+
+func (e *Event) labels(l *store.Labels) {
+	e.EntryKind, e.Collection, e.Function, e.Dataset, e.Entry = kindName(l.Kind), l.Collection, l.Function, l.Dataset, l.Entry
+}
+
+// changes tells what was cleared and changed since the last time.
+func (w *watch) changes(ctx context.Context) error {
+	c, err := w.store.Changes(ctx, w.seen)
+	if err != nil {
+		return err
+	}
+	if c.Flush {
+		w.tell(Event{Kind: Forgotten, Time: time.Now(), Seq: c.Seq})
+		w.seen = c.Seq
+		return nil
+	}
+	for _, l := range c.Labels {
+		w.tell(bumped(l))
+	}
+	for _, k := range c.Keys {
+		if err := w.changed(ctx, k); err != nil {
+			return err
+		}
+	}
+	w.seen = max(w.seen, c.Seq)
+	return nil
+}
+
+// changed tells of a key. Keys that never had an entry are nobody's.
+func (w *watch) changed(ctx context.Context, k store.KeyChange) error {
+	if reserved(&k.Labels) || k.Labels.Function == "" {
+		return nil
+	}
+	e := Event{Kind: Cleared, Time: time.Now(), Seq: k.Seq, Key: k.Key.String()}
+	e.labels(&k.Labels)
+	if !k.Gone {
+		e.Kind = Changed
+		page, err := w.store.List(ctx, store.Query{Key: &k.Key})
+		if err != nil {
+			return err
+		}
+		if len(page.Records) > 0 {
+			e.Size, e.Cost = page.Records[0].Size, Seconds(page.Records[0].Cost)
+		}
+	}
+	w.tell(e)
+	return nil
+}
+
+// bumped tells of a label.
+func bumped(l store.LabelChange) Event {
+	e := Event{Kind: Bumped, Time: time.Now(), Seq: l.Seq}
+	switch l.Label.Kind {
+	case store.LabelAll:
+		e.Label = "all"
+	case store.LabelDataset:
+		e.Label, e.Dataset = "dataset", l.Label.Value
+	case store.LabelTag:
+		e.Label, e.Tag = "tag", l.Label.Value
+	case store.LabelFunction, store.LabelFunctionDataset:
+		e.Label = "function"
+		kind, parts := unframe(l.Label.Value)
+		e.EntryKind = kindName(kind)
+		for n, field := range []*string{&e.Collection, &e.Function, &e.Dataset} {
+			if n < len(parts) {
+				*field = parts[n]
+			}
+		}
+		if l.Label.Kind == store.LabelFunctionDataset {
+			e.Label = "function-dataset"
+		}
+	}
+	return e
 }
