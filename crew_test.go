@@ -223,6 +223,8 @@ func (c *crew) freeze(m *member) {
 	m.fate = stopped
 	for c.halt(m); !c.writes(); c.halt(m) {
 		m.p.signal(syscall.SIGCONT)
+		for !c.writes() { // it has not gone on yet
+		}
 	}
 }
 
@@ -242,7 +244,7 @@ func (c *crew) halt(m *member) {
 // writes tells whether the store takes a write that changes nothing.
 func (c *crew) writes() bool {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 200*time.Millisecond)
 	defer cancel()
 	err := c.store.Release(ctx, store.Key{}, store.Owner{}, 1, 0)
 	if err != nil && ctx.Err() == nil {
