@@ -53,15 +53,15 @@ func newStore(o Options, pool *pgxpool.Pool, lines *lines, id [32]byte) *Store {
 const closePatience = 5 * time.Second
 
 // Close ends watches and the sweeper, writes down which entries were used,
-// waits up to 5 s for methods under way, and closes all connections.
+// waits for methods under way, both within 5 s, and closes all connections.
 func (s *Store) Close() error {
 	s.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()
-	// Which entries were used is worth one try, not an error.
-	_ = s.flushUses(ctx)
 	impatience := time.AfterFunc(closePatience, s.lines.cutAll)
 	defer impatience.Stop()
+	// Which entries were used is worth one try, not an error.
+	_ = s.flushUses(ctx)
 	if s.shut() {
 		s.background.Wait()
 		s.pool.Close()
