@@ -3,7 +3,9 @@
 package redisstore
 
 import (
+	commandline "flag"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"testing"
 
@@ -17,8 +19,16 @@ import (
 // TestMain looks for goroutines that outlive their store. A cluster client that
 // lost a connection looks at the cluster again after at most a second, and
 // Close does not wait for that.
+//
+// Where nobody asks for more, the model makes fewer runs than rapid would: each
+// of its steps lists and counts all shards.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+	if os.Getenv("REPRISE_TORTURE") != "1" {
+		if err := commandline.Set("rapid.checks", "25"); err != nil { // a flag on the command line wins
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(servertest.Shared(m), goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // serial numbers the stores that share a server.
@@ -85,11 +95,13 @@ func corruptValue(t testing.TB, s store.Store, key store.Key, how storetest.Corr
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, harness(servertest.Redis(t).URL()))
+	t.Parallel()
+	storetest.Run(t, harness(servertest.SharedRedis(t).URL()))
 }
 
 func TestConformanceCluster(t *testing.T) {
-	storetest.Run(t, harness(servertest.RedisCluster(t).URL()))
+	t.Parallel()
+	storetest.Run(t, harness(servertest.SharedRedisCluster(t).URL()))
 }
 
 func BenchmarkStore(b *testing.B) {

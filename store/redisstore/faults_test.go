@@ -74,6 +74,7 @@ func watching(t testing.TB, s *Store, f func(store.Event)) <-chan error {
 // TestDataLoss is guarantee 13: the server dies without persistence while an
 // execution runs under a lease.
 func TestDataLoss(t *testing.T) {
+	t.Parallel()
 	server := servertest.Redis(t)
 	s := opened(t, server.URL(), nil)
 	r := record("a")
@@ -123,6 +124,7 @@ func TestDataLoss(t *testing.T) {
 // TestClusterNodeLosesItsData restarts the nodes of a cluster one by one: the
 // generations must not be forgotten while entries that they hide survive.
 func TestClusterNodeLosesItsData(t *testing.T) {
+	t.Parallel()
 	c := servertest.RedisCluster(t)
 	s := opened(t, c.URL(), nil)
 	keys := make([]*store.Record, 64)
@@ -164,6 +166,7 @@ func TestClusterNodeLosesItsData(t *testing.T) {
 }
 
 func TestServerDiesAndComesBack(t *testing.T) {
+	t.Parallel()
 	server := servertest.Redis(t)
 	s := opened(t, server.URL(), nil)
 	mustPublish(t, s, record("a"))
@@ -189,6 +192,7 @@ func TestServerDiesAndComesBack(t *testing.T) {
 }
 
 func TestStoppedServerCostsTheDeadlineOnly(t *testing.T) {
+	t.Parallel()
 	server := servertest.Redis(t)
 	s := opened(t, server.URL(), nil)
 	mustPublish(t, s, record("a"))
@@ -220,6 +224,7 @@ func rounds() int {
 // asked, and the answer is lost. Asking again must give what the first answer
 // would have said.
 func TestLostReplies(t *testing.T) {
+	t.Parallel()
 	server := servertest.Redis(t)
 	relay := servertest.NewRelay(t, server.Addr())
 	s, direct := opened(t, "redis://"+relay.Addr(), nil), opened(t, server.URL(), nil)
@@ -262,6 +267,7 @@ func TestLostReplies(t *testing.T) {
 
 // TestPartition swallows all bytes for a while.
 func TestPartition(t *testing.T) {
+	t.Parallel()
 	server := servertest.Redis(t)
 	relay := servertest.NewRelay(t, server.Addr())
 	s := opened(t, "redis://"+relay.Addr(), &Options{Timeout: time.Second})
@@ -283,6 +289,7 @@ func TestPartition(t *testing.T) {
 // TestFull fills the server's memory: puts are refused and change nothing,
 // clears and leases work.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	server := servertest.Redis(t, "--maxmemory", "20mb", "--maxmemory-policy", "noeviction")
 	s := opened(t, server.URL(), nil)
 	var err error
@@ -327,6 +334,7 @@ func TestFull(t *testing.T) {
 
 // TestEvicted lets Redis take entries with a TTL; the sweep finds out.
 func TestEvicted(t *testing.T) {
+	t.Parallel()
 	server := servertest.Redis(t, "--maxmemory", "20mb", "--maxmemory-policy", "volatile-lru")
 	s := opened(t, server.URL(), nil)
 	if w := s.Warnings(); len(w) != 0 {
@@ -370,7 +378,8 @@ func expireLock(t testing.TB, s *Store, key store.Key) {
 // TestInterruptedInCluster ends changes between their steps, as a process does
 // that dies there.
 func TestInterruptedInCluster(t *testing.T) {
-	s := opened(t, servertest.RedisCluster(t).URL(), nil)
+	t.Parallel()
+	s := opened(t, servertest.SharedRedisCluster(t).URL(), fresh())
 	ctx := t.Context()
 	r := record("a")
 	mustPublish(t, s, r)
@@ -420,17 +429,44 @@ func TestInterruptedInCluster(t *testing.T) {
 	}
 }
 
+// TestPurgedInCluster purges an entry between the steps of a set. The lock goes
+// with it: nobody, the set itself least, waits for its end.
+func TestPurgedInCluster(t *testing.T) {
+	t.Parallel()
+	s := opened(t, servertest.SharedRedisCluster(t).URL(), fresh())
+	ctx := t.Context()
+	c := &change{rec: record("a"), mode: store.PutSet, what: "put"}
+	c.set, c.labels = setOf(&c.rec.Labels, c.rec.Policy), encodeLabels(c.rec)
+	base := seqOf(t, s)
+	if _, _, err := s.prepare(ctx, c.rec.Key, 0, store.PutSet, &c.set, c.set.id); err != nil {
+		t.Fatal(err)
+	}
+	if said, _, err := s.apply(ctx, c, "ours", base); said != "ok" || err != nil {
+		t.Fatalf("apply = %q, %v", said, err)
+	}
+	if n, err := s.Purge(ctx, store.Query{Key: &c.rec.Key}); n != 1 || err != nil {
+		t.Fatalf("Purge = %d, %v", n, err)
+	}
+	if done, err := s.done(ctx, opSetDone, c.rec.Key, "ours", base+1); done || err != nil {
+		t.Errorf("the set of what was purged = %t, %v, want to start over", done, err)
+	}
+	name := s.names.named(c.rec.Key, "o:")
+	if n, err := s.client.Do(ctx, s.client.B().Exists().Key(name).Build()).AsInt64(); n != 0 || err != nil {
+		t.Errorf("%d locks are left, %v", n, err)
+	}
+}
+
 // TestKnownNumberIsCurrent lets one handle read by its known number while
 // another moves it: no Get may miss a change that had returned before.
 func TestKnownNumberIsCurrent(t *testing.T) {
-	url := servertest.Redis(t).URL()
-	reader := opened(t, url, nil)
-	writer := opened(t, url, nil)
+	t.Parallel()
+	url, o := servertest.SharedRedis(t).URL(), fresh()
+	reader, writer := opened(t, url, o), opened(t, url, o)
 	if !reader.tracked {
 		t.Fatal("this server can tell of changes, and the store does not let it")
 	}
 	r := record("a")
-	for range 100 * rounds() {
+	for range 30 * rounds() {
 		stamp, err := writer.Put(t.Context(), r, store.PutSet)
 		if err != nil {
 			t.Fatal(err)
@@ -449,7 +485,7 @@ func TestKnownNumberIsCurrent(t *testing.T) {
 
 // TestWithoutPush holds that the store works where Redis cannot push.
 func TestWithoutPush(t *testing.T) {
-	s := opened(t, servertest.Redis(t).URL()+"?protocol=2", nil)
+	s := opened(t, servertest.SharedRedis(t).URL()+"?protocol=2", fresh())
 	events := make(chan store.Event, 100)
 	watching(t, s, func(e store.Event) { events <- e })
 	mustPublish(t, s, record("a"))
@@ -467,8 +503,8 @@ func TestWithoutPush(t *testing.T) {
 
 // TestWakeUp logs how long an event takes; the figure is in docs/redis.md.
 func TestWakeUp(t *testing.T) {
-	for name, url := range map[string]string{"single": servertest.Redis(t).URL(), "cluster": servertest.RedisCluster(t).URL()} {
-		s := opened(t, url, nil)
+	for name, url := range map[string]string{"single": servertest.SharedRedis(t).URL(), "cluster": servertest.SharedRedisCluster(t).URL()} {
+		s := opened(t, url, fresh())
 		at := make(chan time.Time, 100)
 		watching(t, s, func(e store.Event) {
 			if e.Key != nil {
@@ -496,8 +532,8 @@ func TestWakeUp(t *testing.T) {
 
 // TestScriptsAreLoadedAgain makes Redis forget all scripts.
 func TestScriptsAreLoadedAgain(t *testing.T) {
-	for _, url := range []string{servertest.Redis(t).URL(), servertest.RedisCluster(t).URL()} {
-		s := opened(t, url, nil)
+	for _, url := range []string{servertest.SharedRedis(t).URL(), servertest.SharedRedisCluster(t).URL()} {
+		s := opened(t, url, fresh())
 		mustPublish(t, s, record("a"))
 		for _, node := range s.client.Nodes() {
 			if err := node.Do(t.Context(), node.B().ScriptFlush().Build()).Error(); err != nil {

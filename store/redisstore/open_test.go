@@ -70,7 +70,7 @@ func TestDatabases(t *testing.T) {
 	if l, err := two.Get(t.Context(), record("a").Key); err != nil || l.Found {
 		t.Errorf("database 2 has what is in 1: %t, %v", l.Found, err)
 	}
-	wantRefused(t, servertest.RedisCluster(t).URL()+"/1", nil, "a cluster has database 0 only")
+	wantRefused(t, servertest.SharedRedisCluster(t).URL()+"/1", nil, "a cluster has database 0 only")
 }
 
 func TestPrefixes(t *testing.T) {
@@ -150,7 +150,7 @@ func TestTLS(t *testing.T) {
 	mustPublish(t, s, record("a"))
 	opened(t, url+"?skip_verify=true", nil)
 	wantRefused(t, url, nil, "not trusted")
-	wantRefused(t, "rediss://"+plain.Addr(), &Options{Timeout: time.Second}, "not speak TLS there")
+	wantRefused(t, "rediss://"+plain.Addr(), &Options{Timeout: 200 * time.Millisecond}, "not speak TLS there")
 }
 
 func tlsPort(t *testing.T) int {

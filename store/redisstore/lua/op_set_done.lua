@@ -1,6 +1,10 @@
 local key, nonce, n = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local h = head(key)
-if redis.call('GET', B .. 'o:' .. key) ~= nonce or not h.present then return {'lost'} end
+if redis.call('GET', B .. 'o:' .. key) ~= nonce then return {'lost'} end
+if not h.present then -- purged or swept: nobody shall wait for the lock, the next attempt least
+  redis.call('DEL', B .. 'o:' .. key)
+  return {'lost'}
+end
 obtain_room()
 h.begun = n
 rewrite(key, h)
