@@ -98,12 +98,29 @@ func (s *ExecutionStore) Set(ctx context.Context, key string, v any, o *SetOptio
 	if err != nil {
 		return s.wrap("set", key, err)
 	}
+	return s.put(ctx, key, jsonCodec, b, pol, o.TTL)
+}
+
+// SetBytes is Set for bytes, which are kept as they are instead of as JSON. Only
+// GetBytes gives them back.
+func (s *ExecutionStore) SetBytes(ctx context.Context, key string, b []byte, o *SetOptions) error {
+	if o == nil {
+		o = &SetOptions{}
+	}
+	pol, err := s.policy(o.Policy)
+	if err = together(err, refuse(o.TTL < 0, "TTL: %v is negative", o.TTL)); err != nil {
+		return s.wrap("set", key, err)
+	}
+	return s.put(ctx, key, rawCodec, b, pol, o.TTL)
+}
+
+func (s *ExecutionStore) put(ctx context.Context, key, codec string, b []byte, pol store.Policy, ttl time.Duration) error {
 	k := s.key(key)
-	sealed, err := s.cache.engine.Seal(k, jsonCodec, b)
+	sealed, err := s.cache.engine.Seal(k, codec, b)
 	if err != nil {
 		return s.wrap("set", key, err)
 	}
-	rec := &store.Record{Key: k, Labels: s.labels(key), Value: sealed, Policy: pol, TTL: o.TTL}
+	rec := &store.Record{Key: k, Labels: s.labels(key), Value: sealed, Policy: pol, TTL: ttl}
 	return s.wrap("set", key, s.cache.engine.Act(ctx, func(ctx context.Context) error {
 		_, err := s.cache.engine.Store().Put(ctx, rec, store.PutSet)
 		return err
@@ -113,16 +130,23 @@ func (s *ExecutionStore) Set(ctx context.Context, key string, v any, o *SetOptio
 // Get decodes the value under key into dst, a pointer as for json.Unmarshal.
 // ErrMiss where there is none; then dst is left alone.
 func (s *ExecutionStore) Get(ctx context.Context, key string, dst any) error {
-	_, b, err := s.read(ctx, key)
+	_, b, err := s.read(ctx, key, jsonCodec)
 	if err == nil {
 		err = json.Unmarshal(b, dst)
 	}
 	return s.wrap("get", key, err)
 }
 
+// GetBytes gives what SetBytes put under key; the slice is the caller's.
+// ErrMiss where there is none.
+func (s *ExecutionStore) GetBytes(ctx context.Context, key string) ([]byte, error) {
+	_, b, err := s.read(ctx, key, rawCodec)
+	return b, s.wrap("get", key, err)
+}
+
 // Has reports whether there is a value under key.
 func (s *ExecutionStore) Has(ctx context.Context, key string) (bool, error) {
-	_, _, err := s.read(ctx, key)
+	_, _, err := s.read(ctx, key, jsonCodec, rawCodec)
 	if errors.Is(err, ErrMiss) {
 		return false, nil
 	}

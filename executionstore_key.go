@@ -13,8 +13,11 @@ import (
 	"github.com/reprise-go/reprise/store"
 )
 
-// jsonCodec is the codec's name in the envelopes of values.
-const jsonCodec = "json"
+// The codecs' names in the envelopes of values.
+const (
+	jsonCodec = "json"
+	rawCodec  = "raw" // of SetBytes
+)
 
 // key is the store's key for a key of this execution store.
 func (s *ExecutionStore) key(key string) store.Key {

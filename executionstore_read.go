@@ -20,7 +20,7 @@ type Metadata struct {
 
 // Metadata describes the value under key. ErrMiss where there is none.
 func (s *ExecutionStore) Metadata(ctx context.Context, key string) (Metadata, error) {
-	rec, _, err := s.read(ctx, key)
+	rec, _, err := s.read(ctx, key, jsonCodec, rawCodec)
 	if err != nil {
 		return Metadata{}, s.wrap("metadata", key, err)
 	}
@@ -35,8 +35,9 @@ func metadata(key string, rec *store.Record) Metadata {
 	return m
 }
 
-// read gets the sound, visible, unexpired value under key.
-func (s *ExecutionStore) read(ctx context.Context, key string) (store.Record, []byte, error) {
+// read gets the sound, visible, unexpired value under key, made by one of the
+// codecs.
+func (s *ExecutionStore) read(ctx context.Context, key string, codecs ...string) (store.Record, []byte, error) {
 	k := s.key(key)
 	lk, err := s.cache.engine.Read(ctx, k)
 	if err != nil {
@@ -54,11 +55,12 @@ func (s *ExecutionStore) read(ctx context.Context, key string) (store.Record, []
 	case !rec.Expires.IsZero() && !lk.Now.Before(rec.Expires):
 		return miss(Expired)
 	}
-	b, err := s.cache.engine.Unseal(k, jsonCodec, rec.Value)
-	if err != nil {
-		return miss(Corrupt)
+	for _, codec := range codecs {
+		if b, err := s.cache.engine.Unseal(k, codec, rec.Value); err == nil {
+			return *rec, b, nil
+		}
 	}
-	return *rec, b, nil
+	return miss(Corrupt)
 }
 
 // StoredValue is a value with its description.
@@ -78,12 +80,12 @@ func (s *ExecutionStore) ListKeys(ctx context.Context, prefix string) ([]string,
 	return keys, s.wrap("list keys", prefix, err)
 }
 
-// ListValues is ListKeys with the values. One that is set or deleted meanwhile
-// is listed as it is found, or not at all.
+// ListValues is ListKeys with the values, without those of SetBytes. One that
+// is set or deleted meanwhile is listed as it is found, or not at all.
 func (s *ExecutionStore) ListValues(ctx context.Context, prefix string) ([]StoredValue, error) {
 	var values []StoredValue
 	err := s.each(ctx, prefix, nil, func(rec *store.Record) error {
-		full, b, err := s.read(ctx, rec.Labels.Entry)
+		full, b, err := s.read(ctx, rec.Labels.Entry, jsonCodec)
 		if errors.Is(err, ErrMiss) {
 			return nil
 		}
