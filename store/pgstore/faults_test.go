@@ -47,6 +47,7 @@ func watching(t testing.TB, s *Store) (events chan store.Event, ended chan error
 // TestBrokenConnections ends all connections of a store at once. Reads and
 // idempotent writes go on with new ones, a watch says that it broke.
 func TestBrokenConnections(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	s := open(t, url, Options{})
 	ctx := t.Context()
@@ -86,6 +87,7 @@ func TestBrokenConnections(t *testing.T) {
 // as done and is not a plain put is there after its restart, and the store
 // works on without being opened again.
 func TestServerCrash(t *testing.T) {
+	t.Parallel()
 	p := servertest.PostgresAlone(t)
 	s := open(t, p.URL("postgres"), Options{})
 	ctx := t.Context()
@@ -137,6 +139,7 @@ func TestServerCrash(t *testing.T) {
 // TestFrozenServer stops the server's processes. Calls end with their
 // contexts, Close does not wait for it, and it goes on when the server does.
 func TestFrozenServer(t *testing.T) {
+	t.Parallel()
 	p := servertest.PostgresAlone(t)
 	s := open(t, p.URL("postgres"), Options{})
 	ctx := t.Context()

@@ -30,6 +30,7 @@ func query[T any](t testing.TB, url, sql string, args ...any) (v T) {
 }
 
 func TestManyOpenersMakeOneSchema(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	var wg sync.WaitGroup
 	stores := make([]*Store, 8)
@@ -59,6 +60,7 @@ func TestManyOpenersMakeOneSchema(t *testing.T) {
 }
 
 func TestNewerSchemaIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	open(t, url, Options{}).Close()
 	run(t, url, "INSERT INTO reprise.reprise_schema (version) VALUES (99)")
@@ -77,6 +79,7 @@ func TestNewerSchemaIsLeftAlone(t *testing.T) {
 }
 
 func TestLivesBesideAnApplication(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	run(t, url, "CREATE TABLE entries (mine text); ")
 	run(t, url, "INSERT INTO entries VALUES ('kept')")
@@ -102,6 +105,7 @@ func TestLivesBesideAnApplication(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	p := servertest.Postgres(t)
 	url := p.Database(t)
 	run(t, url, "CREATE ROLE guest"+fmt.Sprint(schemas.Add(1))+" LOGIN PASSWORD 'secret'")
@@ -147,6 +151,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestGrantedSchemaNeedsNoOtherRight(t *testing.T) {
+	t.Parallel()
 	p := servertest.Postgres(t)
 	url := p.Database(t)
 	guest := fmt.Sprint("guest", schemas.Add(1))
@@ -173,6 +178,7 @@ func TestOldServerIsRefused(t *testing.T) {
 // TestSchemaMadeAnew drops the tables under an open store. Numbers and fences
 // go on above those that were given out.
 func TestSchemaMadeAnew(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	s := open(t, url, Options{})
 	ctx := t.Context()

@@ -62,6 +62,7 @@ func copyDeaf(w io.Writer, r io.Reader) {
 }
 
 func TestProxyThatBreaksListen(t *testing.T) {
+	t.Parallel()
 	p := servertest.Postgres(t)
 	u, err := url.Parse(p.Database(t))
 	if err != nil {

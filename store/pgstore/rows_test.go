@@ -19,6 +19,7 @@ import (
 // TestEveryProtocol goes through all statements in each of pgx's ways to run
 // them: proxies need some of them.
 func TestEveryProtocol(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
@@ -85,6 +86,7 @@ func must(t testing.TB, what string, err error) {
 // TestForgets has a week pass for a sweep, by moving its marks. Clears from
 // before are forgotten then, and executions from before them refused.
 func TestForgets(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	s := open(t, url, Options{})
 	ctx := t.Context()
@@ -136,6 +138,7 @@ func TestForgets(t *testing.T) {
 
 // TestTalliesAgree lets everything that moves entries race, and counts again.
 func TestTalliesAgree(t *testing.T) {
+	t.Parallel()
 	url := servertest.Postgres(t).Database(t)
 	s := open(t, url, Options{})
 	ctx := t.Context()
