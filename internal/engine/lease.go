@@ -65,7 +65,7 @@ func (e *Engine) alone(ctx context.Context, f *Function, c *Call, a *attempt, he
 	ok := false
 	defer func() { // also when the function panics
 		if held != nil {
-			held.Release(context.WithoutCancel(ctx), !ok)
+			held.Release(ctx, !ok)
 		}
 	}()
 	v, cost, err := e.run(runctx, f, c)

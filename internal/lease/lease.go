@@ -66,8 +66,9 @@ func (l *Lease) Context(parent context.Context) (context.Context, context.Cancel
 
 // Release gives the lease up without a result: because the execution failed,
 // then with the cool-down, or because it was not needed. It asks the store even
-// where ctx is done, for Timeout at most; where the store cannot be reached,
-// the lease expires. After Publish, Close or another Release it does nothing.
+// where ctx is done, for Timeout at most, and then does not wait for the
+// answer; where the store cannot be reached, the lease expires. After Publish,
+// Close or another Release it does nothing.
 func (l *Lease) Release(ctx context.Context, failed bool) {
 	if !l.finish() {
 		return
@@ -86,6 +87,7 @@ func (l *Lease) Release(ctx context.Context, failed bool) {
 	select {
 	case <-released:
 	case <-limit.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -218,21 +218,31 @@ func TestReleaseFreesTheLeaseAtOnceOrAfterTheCooldown(t *testing.T) {
 }
 
 func TestReleaseOfAStoreThatHangsReturnsInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &wire{to: newModel()}
-		c := coordinator(t, w, lease.Options{Timeout: time.Second})
-		l := mustAcquire(t, c, nil)
-		// Not even its context helps.
-		w.meet(func(context.Context, op, func(context.Context) error) error {
-			time.Sleep(time.Minute)
-			return errReset
+	for _, tc := range []struct {
+		left bool // nobody waits for the answer
+		want time.Duration
+	}{{false, time.Second}, {true, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			if tc.left {
+				leave()
+			}
+			w := &wire{to: newModel()}
+			c := coordinator(t, w, lease.Options{Timeout: time.Second})
+			l := mustAcquire(t, c, nil)
+			// Not even its context helps.
+			w.meet(func(context.Context, op, func(context.Context) error) error {
+				time.Sleep(time.Minute)
+				return errReset
+			})
+			start := time.Now()
+			l.Release(ctx, true)
+			if got := time.Since(start); got != tc.want {
+				t.Errorf("Release took %v, want %v", got, tc.want)
+			}
 		})
-		start := time.Now()
-		l.Release(t.Context(), true)
-		if got := time.Since(start); got != time.Second {
-			t.Errorf("Release took %v, want the timeout", got)
-		}
-	})
+	}
 }
 
 func TestNilLeaserIsAnError(t *testing.T) {
