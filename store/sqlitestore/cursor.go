@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -39,6 +40,15 @@ func (p *position) where(o store.Order, w *where) {
 	case store.ByEntry:
 		w.add("(e.entry, e.key) > (?, ?)", p.Entry, p.Key[:])
 	}
+}
+
+// prefix is where a walk in the order of keys goes on: SQLite does not look for
+// the place itself where it has another bound.
+func (p *position) prefix() int64 {
+	if p == nil {
+		return math.MinInt64
+	}
+	return prefix(p.Key)
 }
 
 // cursorSum is how many bytes of a digest of the query a cursor carries.

@@ -82,7 +82,7 @@ func (s *Store) list(c *conn, q *store.Query, after *position, limit int) (page 
 	from := listFrom
 	if walk {
 		from = walkFrom
-		w.add("e.prefix >= ?", math.MinInt64) // or else SQLite does not see the order
+		w.add("e.prefix >= ?", after.prefix()) // or else SQLite does not see the order
 	}
 	after.where(q.Order, &w)
 	sql := listSQL

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -62,5 +63,48 @@ func TestListPlansAgree(t *testing.T) {
 		if got, err := walks(s.w, &store.Query{Function: &function}, 1); err != nil || got != walk {
 			t.Errorf("walks for %s = %t, %v", function, got, err)
 		}
+	}
+}
+
+// A page costs what is on it, however many come before it.
+func TestListDeepPages(t *testing.T) {
+	s := openTest(t, &Options{SweepEvery: -1})
+	const n, limit = 3000, 10
+	err := s.write(context.Background(), "fill", func(tx *txn) error {
+		for i := range n {
+			if _, err := tx.put(benchRecord(i, 10), store.PutPublish, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := func() (all int) {
+		for _, st := range s.w.stmts {
+			all += st.Status(sqlite3.STMTSTATUS_VM_STEP, true)
+		}
+		return all
+	}
+	var first, most int
+	var after *position
+	for pages := 0; ; pages++ {
+		steps()
+		p, err := s.list(s.w, &store.Query{All: true}, after, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pages == 1 {
+			first = steps()
+		}
+		most = max(most, steps())
+		if p.Next == "" {
+			break
+		}
+		after = &position{Key: p.Records[len(p.Records)-1].Key}
+	}
+	if most > 2*first {
+		t.Errorf("a page takes %d steps, and an early one %d", most, first)
 	}
 }
