@@ -22,7 +22,7 @@ import (
 
 // pgBouncer starts the real proxy before a server, and returns its address. It
 // is not needed for anything else, so the test skips where it is not installed.
-func pgBouncer(t testing.TB, server, poolMode string) string {
+func pgBouncer(t testing.TB, server, poolMode string, poolSize int) string {
 	t.Helper()
 	binary, err := exec.LookPath("pgbouncer")
 	if err != nil {
@@ -41,7 +41,7 @@ func pgBouncer(t testing.TB, server, poolMode string) string {
 	users, config := filepath.Join(dir, "users"), filepath.Join(dir, "ini")
 	write(t, users, `"reprise" "secret"`)
 	write(t, config, fmt.Sprintf("[databases]\n* = host=%s port=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%s\nunix_socket_dir=\n"+
-		"auth_type=plain\nauth_file=%s\npool_mode=%s\ndefault_pool_size=20\n", host, port, listen, users, poolMode))
+		"auth_type=plain\nauth_file=%s\npool_mode=%s\ndefault_pool_size=%d\n", host, port, listen, users, poolMode, poolSize))
 	cmd := exec.Command(binary, config)
 	if os.Geteuid() == 0 { // it refuses root
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: nobodyIn(t, dir)}
@@ -97,7 +97,7 @@ func TestOpenBehindPgBouncer(t *testing.T) {
 	for _, mode := range []string{"transaction", "session"} {
 		t.Run(mode, func(t *testing.T) {
 			p := servertest.Postgres(t)
-			proxied := edited(t, p.Database(t), at(pgBouncer(t, p.Addr(), mode)))
+			proxied := edited(t, p.Database(t), at(pgBouncer(t, p.Addr(), mode, 20)))
 			url := edited(t, proxied, with("default_query_exec_mode", "exec"))
 			logger, log := logging()
 			here := openWith(t, url, &reprise.Config{OnStoreError: reprise.FailClosed, Logger: logger, StoreTimeout: 2 * time.Second})
@@ -133,4 +133,18 @@ func TestOpenBehindPgBouncer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOpenBehindPgBouncerPrepares: the proxy lets one client meet the
+// statements that another prepared. The error says how to do without them.
+func TestOpenBehindPgBouncerPrepares(t *testing.T) {
+	p := servertest.Postgres(t)
+	good := p.Database(t)
+	url := edited(t, good, at(pgBouncer(t, p.Addr(), "transaction", 1)))
+	works(t, good, nil) // makes the tables
+	first := openWith(t, url, nil)
+	fn, _ := counting[string]()
+	_, _ = wrap(t, first, fn, reprise.Options[string, int]{Name: "f"}).Do(t.Context(), "a") // prepares statements
+	badStore{url: url, says: []string{"a proxy mixes up prepared statements", "add default_query_exec_mode=exec to the URL"}}.failClosed(t)
+	works(t, edited(t, url, with("default_query_exec_mode", "exec")), &reprise.Config{OnStoreError: reprise.FailClosed, CoherenceInterval: time.Minute})
 }

@@ -301,24 +301,30 @@ func TestOpenRedisLacksRights(t *testing.T) {
 		t.Run(user, badStore{url: "redis://" + user + ":secret@" + s.Addr(), says: append(grant, user, word)}.test)
 	}
 	t.Run("the advice", func(t *testing.T) { followsAdvice(t, s) })
+	t.Run("the advice for a cluster", func(t *testing.T) { followsAdvice(t, servertest.SharedRedisCluster(t).Nodes...) })
 }
 
-// followsAdvice does what the message says, and nothing else.
-func followsAdvice(t *testing.T, s *servertest.RedisServer) {
-	redisSays(t, s.Addr(), "ACL SETUSER app reset on >secret")
-	url := "redis://app:secret@" + s.Addr()
+// followsAdvice does what the message says on each node, and nothing else.
+func followsAdvice(t *testing.T, nodes ...*servertest.RedisServer) {
+	everywhere := func(command string) {
+		t.Helper()
+		for _, n := range nodes {
+			redisSays(t, n.Addr(), command)
+		}
+	}
+	everywhere("ACL SETUSER app reset on >secret")
+	url := prefixed("redis://app:secret@" + nodes[0].Addr())
 	_, err := reprise.Open(t.Context(), url, &reprise.Config{OnStoreError: reprise.FailClosed})
 	says(t, err, "ACL SETUSER app ")
 	_, rest, _ := strings.Cut(err.Error(), "as an administrator run ")
 	command, _, _ := strings.Cut(rest, ": ")
-	redisSays(t, s.Addr(), command)
-	log := works(t, url, nil)
-	if text := log.text(); text != "" {
+	everywhere(command)
+	if text := works(t, url, nil).text(); text != "" {
 		t.Errorf("logged:\n%s", text)
 	}
 	// Without SUBSCRIBE everything works, but for push.
-	redisSays(t, s.Addr(), "ACL SETUSER app -subscribe")
-	log = works(t, url, nil)
+	everywhere("ACL SETUSER app -subscribe")
+	log := works(t, url, nil)
 	until(t, "the warning", func() bool { return log.text() != "" })
 	if lines := log.lines(); len(lines) != 1 || !strings.Contains(lines[0], "cannot tell of changes") || !strings.Contains(lines[0], command) {
 		t.Errorf("logged:\n%s\nwant one warning with %q", log.text(), command)

@@ -34,6 +34,18 @@ type badStore struct {
 	timeout time.Duration
 }
 
+// open opens it, within several times the time-out at most.
+func (b badStore) open(t *testing.T, cfg reprise.Config) (*reprise.Cache, error) {
+	t.Helper()
+	cfg.StoreTimeout = b.timeout
+	began := time.Now()
+	c, err := reprise.Open(t.Context(), b.url, &cfg)
+	if took := time.Since(began); b.timeout > 0 && took > 10*b.timeout {
+		t.Errorf("Open took %v, and StoreTimeout is %v", took, b.timeout)
+	}
+	return c, err
+}
+
 func (b badStore) test(t *testing.T) {
 	t.Parallel()
 	t.Run("FailClosed", b.failClosed)
@@ -41,7 +53,7 @@ func (b badStore) test(t *testing.T) {
 }
 
 func (b badStore) failClosed(t *testing.T) {
-	c, err := reprise.Open(t.Context(), b.url, &reprise.Config{OnStoreError: reprise.FailClosed, StoreTimeout: b.timeout})
+	c, err := b.open(t, reprise.Config{OnStoreError: reprise.FailClosed})
 	if c != nil {
 		defer c.Close()
 		t.Error("a cache beside an error")
@@ -55,7 +67,11 @@ func (b badStore) failClosed(t *testing.T) {
 
 func (b badStore) failOpen(t *testing.T) {
 	logger, log := logging()
-	c := openWith(t, b.url, &reprise.Config{StoreTimeout: b.timeout, Logger: logger})
+	c, err := b.open(t, reprise.Config{Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, c)
 	fn, _ := counting[string]()
 	f := wrap(t, c, fn, reprise.Options[string, int]{Name: "f", Residency: reprise.Transient, Serialize: true})
 	for want := 1; want <= 4; want++ { // through the breaker's opening
@@ -183,6 +199,7 @@ func TestOpenBadRedis(t *testing.T) {
 	for name, b := range map[string]badStore{
 		"wrong password":   {url: "redis://:hunter2@" + guarded, says: []string{guarded, "user or password", "WRONGPASS"}},
 		"no password":      {url: "redis://" + guarded, says: []string{guarded, "wants a password", "redis://user:password@host"}},
+		"as the user":      {url: "redis://hunter2@" + guarded, says: []string{guarded, "user or password"}},
 		"unknown user":     {url: "redis://nobody:secret@" + guarded, says: []string{guarded, "user or password", "WRONGPASS"}},
 		"unknown database": {url: free.URL() + "/99", says: []string{free.Addr(), "database 99", "databases"}},
 		"cluster database": {url: servertest.SharedRedisCluster(t).URL() + "/1", says: []string{"a cluster has database 0 only"}},
@@ -261,8 +278,11 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 			for _, policy := range []reprise.StoreErrorPolicy{reprise.FailOpen, reprise.FailClosed} {
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
-				// A time-out of a minute would fail the test by its own.
+				began := time.Now()
 				c, err := reprise.Open(ctx, scheme+"://me:hunter2@"+addr+"/0", &reprise.Config{OnStoreError: policy, StoreTimeout: time.Minute})
+				if took := time.Since(began); took > 30*time.Second {
+					t.Errorf("opened for %v under a ctx of 50 ms", took)
+				}
 				says(t, err, "open", addr)
 				if c != nil || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v: %v, want the end of the ctx", policy, err)
