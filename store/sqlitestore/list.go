@@ -16,8 +16,12 @@ const maxPage = 1000
 
 const listSQL = `SELECT e.key, e.set_id, e.begun, e.created, e.expires, e.grace, e.cost, e.size, e.fence, e.entry, e.tags`
 
-// listFrom lets SQLite choose which table to begin with.
+// listFrom lets SQLite choose which table to begin with: it knows of keys and
+// tags that few entries have them.
 const listFrom = " FROM entries e JOIN sets s ON s.id = e.set_id"
+
+// setsFrom begins with the sets that a query selects, of which there are few.
+const setsFrom = " FROM sets s CROSS JOIN entries e ON e.set_id = s.id"
 
 // walkFrom goes through the entries in the order of their keys, which ends as
 // soon as the page is full.
@@ -80,6 +84,9 @@ func (s *Store) list(c *conn, q *store.Query, after *position, limit int) (page 
 		return store.Page{}, err
 	}
 	from := listFrom
+	if q.Key == nil && q.Tag == nil && narrows(q) {
+		from = setsFrom
+	}
 	if walk {
 		from = walkFrom
 		w.add("e.prefix >= ?", after.prefix()) // or else SQLite does not see the order

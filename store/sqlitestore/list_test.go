@@ -81,24 +81,19 @@ func TestListDeepPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := func() (all int) {
-		for _, st := range s.w.stmts {
-			all += st.Status(sqlite3.STMTSTATUS_VM_STEP, true)
-		}
-		return all
-	}
 	var first, most int
 	var after *position
 	for pages := 0; ; pages++ {
-		steps()
+		steps(s.w)
 		p, err := s.list(s.w, &store.Query{All: true}, after, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
+		n := steps(s.w)
 		if pages == 1 {
-			first = steps()
+			first = n
 		}
-		most = max(most, steps())
+		most = max(most, n)
 		if p.Next == "" {
 			break
 		}
@@ -106,5 +101,45 @@ func TestListDeepPages(t *testing.T) {
 	}
 	if most > 2*first {
 		t.Errorf("a page takes %d steps, and an early one %d", most, first)
+	}
+}
+
+// steps is the work that a connection's statements did since the last time.
+func steps(c *conn) (all int) {
+	for _, st := range c.stmts {
+		all += st.Status(sqlite3.STMTSTATUS_VM_STEP, true)
+	}
+	return all
+}
+
+// To list a few entries among many of another kind costs little, in any order.
+func TestListFewAmongMany(t *testing.T) {
+	s := openTest(t, &Options{SweepEvery: -1})
+	const n, few = 3000, 3
+	err := s.write(context.Background(), "fill", func(tx *txn) error {
+		for i := range n {
+			rec := benchRecord(i, 10)
+			if i < few {
+				rec.Labels.Kind, rec.Labels.Collection = store.KindEntry, "few"
+			}
+			if _, err := tx.put(rec, store.PutPublish, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, collection := store.KindEntry, "few"
+	for _, q := range []store.Query{{Kind: &kind}, {Collection: &collection}, {Kind: &kind, Order: store.NewestFirst, All: true}} {
+		steps(s.w)
+		p, err := s.list(s.w, &q, nil, maxPage)
+		if err != nil || len(p.Records) != few {
+			t.Fatal(len(p.Records), err)
+		}
+		if did := steps(s.w); did > n {
+			t.Errorf("%+v took %d steps", q, did)
+		}
 	}
 }

@@ -29,7 +29,7 @@ func TestPlans(t *testing.T) {
 		w := selection(&q)
 		w.add(live, int64(0))
 		(&position{}).where(q.Order, &w)
-		return listSQL + listFrom + w.String() + orderBy[q.Order] + " LIMIT 10"
+		return listSQL + setsFrom + w.String() + orderBy[q.Order] + " LIMIT 10"
 	}
 	walk := func(q store.Query) string {
 		w := selection(&q)
