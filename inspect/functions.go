@@ -20,9 +20,12 @@ type Function struct {
 	Bytes      int64     `json:"bytes"`        // sealed values
 	Cost       Seconds   `json:"cost_seconds"` // what computing all of it took
 	Versions   []Version `json:"versions,omitempty"`
-	Newest     time.Time `json:"newest,omitzero"` // when its newest entry was made
-	Oldest     time.Time `json:"oldest,omitzero"` // zero where finding out would cost too much
-	Savings    *Line     `json:"savings,omitempty"`
+	// Newest and Oldest are when its newest and oldest entries were made; zero
+	// where finding out would cost too much. Of a function that the filter names,
+	// Newest is always told.
+	Newest  time.Time `json:"newest,omitzero"`
+	Oldest  time.Time `json:"oldest,omitzero"`
+	Savings *Line     `json:"savings,omitempty"`
 }
 
 // Version is a version of a function's code with its live entries.

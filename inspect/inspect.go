@@ -71,11 +71,12 @@ type Inspector struct {
 	store  store.Store
 	o      Options
 	sealer *envelope.Sealer
+	whole  int // visitWhole, except in tests
 }
 
 // New returns an Inspector of a store.
 func New(s store.Store, o *Options) (*Inspector, error) {
-	i := &Inspector{store: s}
+	i := &Inspector{store: s, whole: visitWhole}
 	if o != nil {
 		i.o = *o
 	}

@@ -18,7 +18,8 @@ import (
 // kind. Small stores are visited whole.
 type survey struct {
 	i     *Inspector
-	whole int // up to so many entries are visited one by one
+	whole int  // up to so many entries are visited one by one
+	ages  bool // newest entries are looked for, whatever it costs
 	fns   map[functionKey]*Function
 }
 
@@ -32,7 +33,7 @@ type functionKey struct {
 const visitWhole = 5000
 
 func (i *Inspector) survey(ctx context.Context, f Filter, hints []functionKey) (*survey, error) {
-	s := &survey{i: i, whole: visitWhole, fns: map[functionKey]*Function{}}
+	s := &survey{i: i, whole: i.whole, ages: f.Function != "", fns: map[functionKey]*Function{}}
 	q, err := f.query()
 	if err != nil {
 		return nil, err
@@ -71,6 +72,9 @@ func (s *survey) kind(ctx context.Context, q store.Query, hints []functionKey) e
 				return err
 			}
 		}
+	}
+	if counted >= total.Entries {
+		return nil
 	}
 	return s.i.pages(ctx, q, func(page *store.Page) error {
 		for r := range page.Records {
@@ -157,24 +161,37 @@ func (s *survey) meet(ctx context.Context, q store.Query, key functionKey) (*Fun
 	if err != nil || t.Entries == 0 {
 		return f, err
 	}
+	if t.Entries <= s.whole/10 {
+		return f, s.visit(ctx, q)
+	}
 	f.Entries, f.Bytes, f.Cost = t.Entries, t.Bytes, Seconds(t.Cost)
+	if err := s.newest(ctx, q, f); err != nil {
+		return f, err
+	}
 	return f, s.versions(ctx, q, f)
 }
 
-// versions counts the versions of a function, as the survey does functions,
-// and finds its newest entry.
-func (s *survey) versions(ctx context.Context, q store.Query, f *Function) error {
-	newest := q
-	newest.Order, newest.Limit = store.NewestFirst, 1
-	page, err := s.i.store.List(ctx, newest)
-	if err != nil {
-		return err
+// newest finds a function's newest entry, if it is the only function that is
+// asked for: stores have no order by age at hand.
+func (s *survey) newest(ctx context.Context, q store.Query, f *Function) error {
+	if !s.ages {
+		return nil
 	}
-	if len(page.Records) > 0 {
+	q.Order, q.Limit = store.NewestFirst, 1
+	page, err := s.i.store.List(ctx, q)
+	if err == nil && len(page.Records) > 0 {
 		f.Newest = page.Records[0].Created
 	}
+	return err
+}
+
+// fewEntries is how many are enough to meet the versions of most functions.
+const fewEntries = 50
+
+// versions counts the versions of a function, as the survey does functions.
+func (s *survey) versions(ctx context.Context, q store.Query, f *Function) error {
 	counted := 0
-	return s.i.pages(ctx, q, func(page *store.Page) error {
+	visit := func(page *store.Page) error {
 		for r := range page.Records {
 			name := page.Records[r].Labels.Version
 			if slices.ContainsFunc(f.Versions, func(v Version) bool { return v.Version == name }) {
@@ -193,7 +210,17 @@ func (s *survey) versions(ctx context.Context, q store.Query, f *Function) error
 			return errEnough
 		}
 		return nil
-	})
+	}
+	few := q
+	few.Limit = fewEntries
+	page, err := s.i.store.List(ctx, few)
+	if err == nil {
+		err = visit(&page)
+	}
+	if err != nil {
+		return unless(err, errEnough)
+	}
+	return s.i.pages(ctx, q, visit)
 }
 
 // functions are those that have entries, in order.
