@@ -108,7 +108,7 @@ func defaultOpener(cfg *Config) func(context.Context) (store.Store, error) {
 	return func(ctx context.Context) (store.Store, error) {
 		path, err := defaultPath()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("open: %w", err)
 		}
 		return sqliteOpener(path, sqlitestore.Relaxed, cfg)(ctx)
 	}
