@@ -7,10 +7,13 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 // closureName matches what the compiler calls function literals.
-var closureName = regexp.MustCompile(`\.func\d+(\.|-|$)|\.gowrap\d+`)
+var closureName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\.func\d+(\.|-|$)|\.gowrap\d+`)
+})
 
 // functionName is the qualified name of a function, with an error where that
 // does not say which function it is.
@@ -23,7 +26,7 @@ func functionName(fn any) (string, error) {
 	switch {
 	case strings.HasSuffix(name, "-fm"):
 		return name, fmt.Errorf("option Name: %s is a method value, and its receiver is no input; give it a Name that tells receivers apart, or make the receiver a part of the input", strings.TrimSuffix(name, "-fm"))
-	case closureName.MatchString(name):
+	case closureName().MatchString(name):
 		return name, fmt.Errorf("option Name: %s is a closure, and the compiler may rename it; give it a Name, and make what it captures a part of the input", name)
 	case strings.Contains(name, "[...]"):
 		return name, fmt.Errorf("option Name: %s is an instance of a generic function, and all of them have this name; give it one of its own", name)

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"strings"
+	"sync"
 
 	"github.com/redis/rueidis"
 )
@@ -13,21 +14,34 @@ import (
 //go:embed lua/*.lua
 var sources embed.FS
 
-// script is an operation inside Redis.
-type script struct{ name, text, sha string }
+// script is an operation inside Redis. It is put together at its first use:
+// a program that links this driver and uses another does not pay for it.
+type script struct {
+	op    string
+	parts []string // whose functions it uses
 
-// newScript joins an operation with the functions that it uses.
-func newScript(op string, parts ...string) *script {
-	var b strings.Builder
-	for _, part := range append(append([]string{"common"}, parts...), "op_"+op) {
-		src, err := sources.ReadFile("lua/" + part + ".lua")
-		if err != nil {
-			panic(err) // embedded: a script that is missing fails every test
+	once      sync.Once
+	text, sha string // written by once
+}
+
+func newScript(op string, parts ...string) *script { return &script{op: op, parts: parts} }
+
+// ready joins the operation with the functions that it uses.
+func (s *script) ready() *script {
+	s.once.Do(func() {
+		var b strings.Builder
+		for _, part := range append(append([]string{"common"}, s.parts...), "op_"+s.op) {
+			src, err := sources.ReadFile("lua/" + part + ".lua")
+			if err != nil {
+				panic(err) // embedded: a script that is missing fails every test
+			}
+			b.Write(src)
 		}
-		b.Write(src)
-	}
-	sum := sha1.Sum([]byte(b.String())) //nolint:gosec // see the import
-	return &script{op, b.String(), hex.EncodeToString(sum[:])}
+		s.text = b.String()
+		sum := sha1.Sum([]byte(s.text)) //nolint:gosec // see the import
+		s.sha = hex.EncodeToString(sum[:])
+	})
+	return s
 }
 
 var (
@@ -65,11 +79,11 @@ var (
 // evalsha calls the script by its name, and eval with its text, which Redis
 // keeps. All keys must lie in one slot.
 func (s *Store) evalsha(sc *script, keys, args []string) rueidis.Completed {
-	return s.client.B().Evalsha().Sha1(sc.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+	return s.client.B().Evalsha().Sha1(sc.ready().sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
 func (s *Store) eval(sc *script, keys, args []string) rueidis.Completed {
-	return s.client.B().Eval().Script(sc.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+	return s.client.B().Eval().Script(sc.ready().text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
 func unknownScript(r rueidis.RedisResult) bool {
