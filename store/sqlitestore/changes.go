@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -11,54 +12,67 @@ import (
 // a flush, which costs the caller less than reading the list.
 const maxKeyChanges = 1 << 16
 
-// Changes tells what happened after since. Where nothing did, it reads one row.
+// Changes tells what happened after since. Where that is nothing, or no keys
+// are to be told, it is one statement without a transaction around it.
 func (s *Store) Changes(ctx context.Context, since uint64) (store.Changes, error) {
 	var ch store.Changes
-	err := s.snapshot(ctx, "changes", func(c *conn) error {
-		var seq, floor int64
-		_, err := c.one("SELECT seq, floor FROM meta WHERE one = 1", func(r row) error { int64s(r, &seq, &floor); return nil })
-		if err != nil {
-			return err
-		}
-		ch = store.Changes{Seq: uint64(seq)}
-		if since == uint64(seq) {
-			return nil
-		}
-		if since > uint64(seq) { // from another life of the store
-			ch.Flush, since = true, 0
-		}
-		if ch.Labels, err = labelChanges(c, int64(since)); err != nil || since == 0 {
-			return err
-		}
-		if since < uint64(floor) {
-			ch.Flush = true
-			return nil
-		}
-		ch.Keys, err = s.keyChanges(c, int64(since))
-		if len(ch.Keys) > maxKeyChanges {
-			ch.Keys, ch.Flush = nil, true
-		}
+	more := false
+	err := s.read(ctx, "changes", func(c *conn) (err error) {
+		ch, more, err = labelChanges(c, since)
 		return err
 	})
+	if err == nil && more {
+		err = s.snapshot(ctx, "changes", func(c *conn) error {
+			if ch, more, err = labelChanges(c, since); err != nil || !more {
+				return err
+			}
+			ch.Keys, err = s.keyChanges(c, int64(since))
+			if len(ch.Keys) > maxKeyChanges {
+				ch.Keys, ch.Flush = nil, true
+			}
+			return err
+		})
+	}
 	if err != nil {
 		return store.Changes{}, err
 	}
 	return ch, nil
 }
 
-func labelChanges(c *conn, since int64) (out []store.LabelChange, err error) {
-	err = c.each("SELECT kind, value, seq FROM labels WHERE seq > 0 AND seq > ? ORDER BY seq", func(r row) error {
-		kind := r.ColumnInt64(0)
+// labelChangesSQL has one row at least, and one snapshot. A since from another
+// life of the store counts as 0.
+const labelChangesSQL = `SELECT m.seq, m.floor, l.kind, l.value, l.seq FROM meta m
+	LEFT JOIN labels l ON l.seq > 0 AND l.seq > iif(?1 > m.seq, 0, ?1) WHERE m.one = 1 ORDER BY l.seq`
+
+// labelChanges is Changes without the keys. It reports whether there are keys
+// to be told.
+func labelChanges(c *conn, since uint64) (ch store.Changes, keys bool, err error) {
+	since = min(since, math.MaxInt64)
+	rows := false
+	err = c.each(labelChangesSQL, func(r row) error {
+		if !rows {
+			rows, ch.Seq = true, uint64(r.ColumnInt64(0))
+			floor := uint64(r.ColumnInt64(1))
+			ch.Flush = since > ch.Seq || since > 0 && since < floor && since != ch.Seq
+			keys = since > 0 && since < ch.Seq && !ch.Flush
+		}
+		seq := uint64(r.ColumnInt64(4))
+		if seq == 0 {
+			return nil // the row of a meta without labels
+		}
+		kind := r.ColumnInt64(2)
 		if kind < int64(store.LabelAll) || kind > int64(store.LabelTag) {
 			return fmt.Errorf("%w: label of kind %d", errDamaged, kind)
 		}
-		out = append(out, store.LabelChange{
-			Label: store.Label{Kind: store.LabelKind(kind), Value: string(r.ColumnRawBlob(1))},
-			Seq:   uint64(r.ColumnInt64(2)),
+		ch.Labels = append(ch.Labels, store.LabelChange{
+			Label: store.Label{Kind: store.LabelKind(kind), Value: string(r.ColumnRawBlob(3))}, Seq: seq,
 		})
 		return nil
-	}, since)
-	return out, err
+	}, int64(since))
+	if err == nil && !rows {
+		err = errDamaged
+	}
+	return ch, keys, err
 }
 
 const changesSQL = `SELECT changed, cleared, set_id, key, entry, tags FROM entries WHERE changed > 0 AND changed > ?

@@ -42,6 +42,9 @@ var children = map[string]func(path string, args []string) error{
 	"first": childFirst,
 	"mixed": childMixed,
 	"open":  childOpen,
+
+	"nothing": childNothing,
+	"hit":     childHit,
 }
 
 func child(t testing.TB, mode, path string, args ...string) *exec.Cmd {

@@ -43,7 +43,8 @@ func explain(path, doing string, err error) error {
 			doing, store.ErrCorrupt, path, err)
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
 		return fmt.Errorf("sqlitestore: %s: %s is busy: another process has held its lock for longer than Options.BusyTimeout (%w)", doing, path, err)
-	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.PERM), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.PERM), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS),
+		errors.Is(err, sqlite3.CANTOPEN) && isDenied(path):
 		return fmt.Errorf("sqlitestore: %s: cannot write %s or its directory: give this user write permission, or choose another path (%w)", doing, path, err)
 	case errors.Is(err, sqlite3.TOOBIG):
 		return fmt.Errorf("sqlitestore: %s: %w (%w)", doing, store.ErrTooLarge, err)
@@ -61,6 +62,21 @@ func isPortError(err error) bool {
 	} {
 		if errors.Is(err, e) {
 			return true
+		}
+	}
+	return false
+}
+
+// isDenied finds out whether a file of another user is why SQLite cannot open
+// the database: it does not say.
+func isDenied(path string) bool {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		f, err := os.OpenFile(path+suffix, os.O_RDWR, 0)
+		if errors.Is(err, fs.ErrPermission) {
+			return true
+		}
+		if err == nil {
+			f.Close()
 		}
 	}
 	return false

@@ -31,6 +31,7 @@ func filled(t testing.TB, n uint64) string {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	wantIntegrity(t, path) // and no log: SQLite itself leaves none
 	return path
 }
 

@@ -157,12 +157,21 @@ func TestGuarantee15_ReadOnly(t *testing.T) {
 			t.Errorf("%s: %s", p, out)
 		}
 	}
-	// A directory where the log cannot be made beside a writable database.
+	// A writable database with the log of somebody else, and one in a directory
+	// where no log can be made.
 	if err := os.Chmod(path, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if out := openAsNobody(t, path); !strings.Contains(out, path) || !strings.Contains(out, "permission") {
-		t.Errorf("%s: %s", path, out)
+		t.Errorf("%s with the log of another user: %s", path, out)
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Rename(path+suffix, path+suffix+".away"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := openAsNobody(t, path); !strings.Contains(out, path) || !strings.Contains(out, "permission") {
+		t.Errorf("%s without a log: %s", path, out)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the database changed (%v)", err)

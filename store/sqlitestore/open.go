@@ -39,18 +39,14 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if err := prepareFiles(path); err != nil {
 		return nil, explain(path, "open", err)
 	}
-	c, err := dialReady(ctx, path, &opts)
+	c, id, err := dialReady(ctx, path, &opts)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("sqlitestore: open %s: %w", path, ctx.Err())
 		}
 		return nil, explain(path, "open", err)
 	}
-	s, err := newStore(path, opts, c)
-	if err != nil {
-		c.close()
-		return nil, explain(path, "open", err)
-	}
+	s := newStore(path, opts, id, c)
 	if err := protectIndex(path); err != nil {
 		s.Close()
 		return nil, explain(path, "open", err)
@@ -102,14 +98,17 @@ func peek(f io.ReaderAt, path string) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
+	field := func(at int) uint32 { return binary.BigEndian.Uint32(h[at:]) }
+	const pages, schemaCookie, userVersion, application = 28, 40, 60, 68
+	if field(application) == applicationID && field(userVersion) > schemaVersion {
+		return accept(path, applicationID, field(userVersion)) // no log takes a schema back
+	}
 	if n == 0 || hasContent(path+"-wal") || hasContent(path+"-journal") {
 		return nil
 	}
 	if n < headerSize || string(h[:16]) != "SQLite format 3\x00" {
 		return fmt.Errorf("%w: %s is not an SQLite database: move it away, or choose another path", store.ErrCorrupt, path)
 	}
-	field := func(at int) uint32 { return binary.BigEndian.Uint32(h[at:]) }
-	const pages, schemaCookie, userVersion, application = 28, 40, 60, 68
 	if field(application) == 0 && field(userVersion) == 0 && field(pages) <= 1 && field(schemaCookie) == 0 {
 		return nil // empty: another process is about to create the schema, or died when it was
 	}
@@ -121,31 +120,55 @@ func hasContent(path string) bool {
 	return err == nil && fi.Size() > 0
 }
 
-// dialReady opens the first connection and sees to the schema.
-func dialReady(ctx context.Context, path string, o *Options) (*conn, error) {
-	var c *conn
-	err := retryBusy(o.BusyTimeout, func() (err error) {
+// dialReady opens the first connection, sees to the schema, and returns the
+// store's ID.
+func dialReady(ctx context.Context, path string, o *Options) (*conn, storeID, error) {
+	c, err := dialPatiently(ctx, path, o)
+	if err != nil {
+		return nil, storeID{}, err
+	}
+	c.db.SetInterrupt(ctx)
+	id, err := ready(c, path, o.BusyTimeout)
+	if err != nil {
+		leave(c)
+		return nil, id, err
+	}
+	c.db.SetInterrupt(context.Background())
+	return c, id, nil
+}
+
+func dialPatiently(ctx context.Context, path string, o *Options) (c *conn, err error) {
+	err = retryBusy(o.BusyTimeout, func() error {
 		c, err = dial(ctx, path, o, sqlite3.OPEN_READWRITE)
 		return err
 	})
+	return c, err
+}
+
+// dialAgain opens a connection beside the first. That may be long after Open,
+// so it looks whether the file still is what Open has found.
+func (s *Store) dialAgain(ctx context.Context) (*conn, error) {
+	c, err := dialPatiently(ctx, s.path, &s.o)
 	if err != nil {
 		return nil, err
 	}
-	c.db.SetInterrupt(ctx)
-	if err := ready(c, path, o.BusyTimeout); err != nil {
+	id, err := verify(c, s.path)
+	if err == nil && id != s.id {
+		err = fmt.Errorf("%w: the database was replaced while it was open", errDamaged)
+	}
+	if err != nil {
 		leave(c)
 		return nil, err
 	}
-	c.db.SetInterrupt(context.Background())
 	return c, nil
 }
 
-// leave closes a database that is not for us without moving its log into it.
-func leave(c *conn) {
-	if !c.broken {
+// leave closes a connection without moving the log into the database.
+func leave(c *conn) error {
+	if c != nil && !c.broken {
 		_, _ = c.db.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
 	}
-	c.close()
+	return c.close()
 }
 
 // retryBusy repeats f while others hold the locks it needs, where SQLite's own

@@ -59,10 +59,16 @@ func TestPlans(t *testing.T) {
 		"hidden":          {hiddenSQL, []string{"tallies_hidden", "COVERING INDEX entries_set (set_id=? AND present=? AND expires>? AND expires<?)"}, []string{"SCAN e"}},
 		"hidden by tag":   {hiddenTagSQL, []string{"labels_seq", "tags_label"}, []string{"SCAN e", "SCAN t"}},
 		"evict":           {evictSQL, []string{"COVERING INDEX entries_set"}, []string{"SCAN e"}},
+		"label changes":   {labelChangesSQL, []string{"SEARCH m", "labels_seq (seq>?)"}, []string{"SCAN", "TEMP B-TREE"}},
+		"last use":        {lastUseSQL, []string{"SEARCH e", "SEARCH u"}, []string{"SCAN"}},
 		"changes":         {changesSQL, []string{"entries_changed (changed>?)"}, []string{"SCAN", "TEMP B-TREE"}},
 	} {
 		var plan strings.Builder
-		err := s.w.each("EXPLAIN QUERY PLAN "+c.sql, func(r row) error {
+		w, err := s.writer(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.each("EXPLAIN QUERY PLAN "+c.sql, func(r row) error {
 			plan.WriteString(r.ColumnText(3) + "\n")
 			return nil
 		})

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"sync/atomic"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/reprise-go/reprise/store"
 )
 
@@ -19,10 +17,12 @@ type readers struct {
 	dial func(context.Context) (*conn, error)
 }
 
-func newReaders(dial func(context.Context) (*conn, error)) *readers {
+// newReaders begins with one connection.
+func newReaders(first *conn, dial func(context.Context) (*conn, error)) *readers {
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	r := &readers{idle: make(chan *conn, n), open: make(chan struct{}, n), dial: dial}
-	for range n {
+	r.slot.Store(first)
+	for range n - 1 {
 		r.open <- struct{}{}
 	}
 	return r
@@ -66,15 +66,15 @@ func (r *readers) give(c *conn) {
 	r.idle <- c
 }
 
-// closeAll closes every connection; none may be lent.
-func (r *readers) closeAll() (err error) {
+// closeAll ends every connection; none may be lent.
+func (r *readers) closeAll(end func(*conn) error) (err error) {
 	if c := r.slot.Swap(nil); c != nil {
-		err = c.close()
+		err = end(c)
 	}
 	for {
 		select {
 		case c := <-r.idle:
-			if e := c.close(); err == nil {
+			if e := end(c); err == nil {
 				err = e
 			}
 		default:
@@ -183,12 +183,13 @@ func rollback(c *conn) {
 	}
 }
 
-// writer is the writing connection, opened again if the last one broke.
+// writer is the writing connection, opened at the first write and again if the
+// last one broke.
 func (s *Store) writer(ctx context.Context) (*conn, error) {
-	if !s.w.broken {
+	if s.w != nil && !s.w.broken {
 		return s.w, nil
 	}
-	c, err := dial(ctx, s.path, &s.o, sqlite3.OPEN_READWRITE)
+	c, err := s.dialAgain(ctx)
 	if err != nil {
 		return nil, err
 	}

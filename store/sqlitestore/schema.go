@@ -132,35 +132,47 @@ CREATE TABLE leases (
 // labelAllID is the row of store.All, made with the schema.
 const labelAllID = 1
 
-// ready creates the schema in an empty database, and verifies it in any other.
-func ready(c *conn, path string, timeout time.Duration) error {
+// storeID is what tells one store from another.
+type storeID = [32]byte
+
+// ready creates the schema in an empty database, verifies it in any other, and
+// returns the store's ID.
+func ready(c *conn, path string, timeout time.Duration) (storeID, error) {
 	virgin, err := isVirgin(c)
 	if err != nil {
-		return err
+		return storeID{}, err
 	}
 	if virgin {
 		if err := create(c, path); err != nil {
-			return err
+			return storeID{}, err
 		}
 	}
-	if err := verify(c, path); err != nil {
-		return err
+	if _, err := verify(c, path); err != nil {
+		return storeID{}, err
 	}
-	return writeAhead(c, timeout)
+	if err := writeAhead(c, timeout); err != nil {
+		return storeID{}, err
+	}
+	return identify(c) // once more: the first reading makes the log and its index
+}
+
+// marks are the two in the header.
+func marks(c *conn) (app, version int64, err error) {
+	if app, err = c.number("PRAGMA application_id"); err != nil {
+		return 0, 0, err
+	}
+	version, err = c.number("PRAGMA user_version")
+	return app, version, err
 }
 
 // isVirgin reports whether nobody has written to the database yet.
 func isVirgin(c *conn) (bool, error) {
+	app, version, err := marks(c)
+	if err != nil || app != 0 || version != 0 {
+		return false, err
+	}
 	n, err := c.number("SELECT count(*) FROM sqlite_schema")
-	if err != nil || n > 0 {
-		return false, err
-	}
-	app, err := c.number("PRAGMA application_id")
-	if err != nil || app != 0 {
-		return false, err
-	}
-	v, err := c.number("PRAGMA user_version")
-	return v == 0, err
+	return n == 0, err
 }
 
 // create makes the schema in one exclusive transaction, so that of several
@@ -207,24 +219,26 @@ func finish(c *conn, err error) error {
 	return err
 }
 
-// verify refuses databases of others and of the future.
-func verify(c *conn, path string) error {
-	app, err := c.number("PRAGMA application_id")
+// verify refuses databases of others and of the future, and returns the ID of
+// ours.
+func verify(c *conn, path string) (id storeID, err error) {
+	app, version, err := marks(c)
 	if err != nil {
-		return err
+		return id, err
 	}
-	v, err := c.number("PRAGMA user_version")
-	if err != nil {
-		return err
+	if err := accept(path, uint32(app), uint32(version)); err != nil {
+		return id, err
 	}
-	if err := accept(path, uint32(app), uint32(v)); err != nil {
-		return err
-	}
-	ok, err := c.one("SELECT seq FROM meta WHERE one = 1 AND length(id) = 32", func(row) error { return nil })
-	if err == nil && !ok {
+	return identify(c)
+}
+
+func identify(c *conn) (id storeID, err error) {
+	n := 0
+	_, err = c.one("SELECT id FROM meta WHERE one = 1", func(r row) error { n = copy(id[:], r.ColumnRawBlob(0)); return nil })
+	if err == nil && n != len(id) {
 		err = fmt.Errorf("%w: the meta row is missing", errDamaged)
 	}
-	return err
+	return id, err
 }
 
 // accept judges by the two marks in the header.

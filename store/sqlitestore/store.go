@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -17,7 +16,7 @@ import (
 type Store struct {
 	path string
 	o    Options
-	id   [32]byte
+	id   storeID
 
 	readers *readers
 	names   *names
@@ -28,7 +27,7 @@ type Store struct {
 	maxTail, maxTally int64 // the constants, except in tests
 
 	writing chan struct{} // holds one token while somebody writes
-	w       *conn         // guarded by writing
+	w       *conn         // nil until somebody writes; guarded by writing
 	tail    tail          // as of the last commit; guarded by writing
 
 	closing sync.RWMutex // held for reading by every method at work
@@ -36,37 +35,29 @@ type Store struct {
 
 	life       context.Context // until Close
 	stop       context.CancelFunc
-	background sync.WaitGroup // the sweeper and watches
+	sweeper    *time.Timer    // nil: no sweeps in the background
+	background sync.WaitGroup // sweeps and watches
 }
 
 var _ store.Store = (*Store)(nil)
 
-// newStore takes over w, the first connection.
-func newStore(path string, o Options, w *conn) (*Store, error) {
+// newStore takes over the first connection, for reading. Others are opened
+// when they are needed: many a process only looks up one thing.
+func newStore(path string, o Options, id storeID, first *conn) *Store {
 	s := &Store{
-		path: path, o: o, names: newNames(), w: w, maxTail: maxTail, maxTally: maxTally,
+		path: path, o: o, id: id, names: newNames(), maxTail: maxTail, maxTally: maxTally,
 		files: files{dir: path + ".values", sync: o.Durability == Full}, writing: make(chan struct{}, 1),
 	}
-	s.readers = newReaders(func(ctx context.Context) (*conn, error) {
-		return dial(ctx, path, &s.o, sqlite3.OPEN_READWRITE)
-	})
-	_, err := w.one("SELECT id FROM meta WHERE one = 1", func(r row) error {
-		copy(s.id[:], r.ColumnRawBlob(0))
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
+	s.readers = newReaders(first, s.dialAgain)
 	s.life, s.stop = context.WithCancel(context.Background())
-	if o.SweepEvery > 0 {
-		s.background.Go(func() { s.sweepEvery(s.life, o.SweepEvery) })
-	}
-	return s, nil
+	s.sweepEvery(o.SweepEvery)
+	return s
 }
 
 // Close ends watches, waits for methods under way, writes down which entries
-// were used, and closes the database. The last process to do so moves the log
-// into the database, which can take a moment.
+// were used, and closes the database. A short log stays beside it; of a longer
+// one the last process to close moves the content into the database, which can
+// take a moment.
 func (s *Store) Close() error {
 	s.stop()
 	// Which entries were used is worth one try, not an error.
@@ -75,14 +66,31 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.background.Wait()
-	err := s.readers.closeAll()
-	if e := s.w.close(); err == nil {
+	if s.sweeper != nil {
+		s.sweeper.Stop() // a sweep under way has set it again
+	}
+	end := (*conn).close
+	if s.shortLog() {
+		end = leave
+	}
+	err := s.readers.closeAll(end)
+	if e := end(s.w); err == nil {
 		err = e
 	}
 	if err != nil {
 		return explain(s.path, "close", err)
 	}
 	return nil
+}
+
+// keepLog is the longest log, in bytes, that stays when all have closed: some
+// sixty pages. To read it costs the next process to open less than half a
+// millisecond; to move it into the database costs this one several syncs.
+const keepLog = 256 << 10
+
+func (s *Store) shortLog() bool {
+	fi, err := os.Stat(s.path + "-wal")
+	return err == nil && fi.Size() <= keepLog
 }
 
 // shut waits for methods under way and turns others away. It reports whether

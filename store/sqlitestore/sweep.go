@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -64,7 +65,16 @@ func (s *Store) Sweep(ctx context.Context) (store.Swept, error) {
 	if err := s.removeStrays(ctx); err != nil {
 		return total, err
 	}
-	return total, s.vacuum(ctx)
+	if err := s.vacuum(ctx); err != nil {
+		return total, err
+	}
+	return total, s.checkpoint(ctx)
+}
+
+// checkpoint moves the log into the database, as far as readers allow. Only
+// then does the file get shorter.
+func (s *Store) checkpoint(ctx context.Context) error {
+	return s.read(ctx, "sweep", func(c *conn) error { return c.exec("PRAGMA wal_checkpoint(PASSIVE)") })
 }
 
 // evictOver evicts while the quota is exceeded.
@@ -289,23 +299,29 @@ func (s *Store) vacuum(ctx context.Context) error {
 	return nil
 }
 
-// sweepEvery sweeps in the background until ctx ends. Errors show up in what
-// callers do next; there is nobody here to tell.
-func (s *Store) sweepEvery(ctx context.Context, every time.Duration) {
-	first := time.Duration(rand.Int64N(int64(every)))
-	timer := time.NewTimer(first)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		if ok, err := s.claimSweep(ctx, every); ok && err == nil {
-			_, _ = s.Sweep(ctx)
-		}
-		timer.Reset(every)
+// sweepEvery has a timer sweep in the background until Close; 0 is never. The
+// first time comes anywhere in the first period.
+func (s *Store) sweepEvery(every time.Duration) {
+	if every <= 0 {
+		return
 	}
+	s.sweeper = time.AfterFunc(math.MaxInt64, func() { s.sweepInTurn(every) })
+	s.sweeper.Reset(rand.N(every)) // which may fire before AfterFunc would have returned
+}
+
+// sweepInTurn is one sweep in the background. Errors show up in what callers
+// do next; there is nobody here to tell.
+func (s *Store) sweepInTurn(every time.Duration) {
+	if s.enter(s.life) != nil {
+		return
+	}
+	s.background.Add(1)
+	defer s.background.Done()
+	s.leave()
+	if ok, err := s.claimSweep(s.life, every); ok && err == nil {
+		_, _ = s.Sweep(s.life)
+	}
+	s.sweeper.Reset(every)
 }
 
 // claimSweep reports whether it is this process's turn: no other has begun a

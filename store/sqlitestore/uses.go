@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // uses remembers when entries were last read, so that reading writes nothing.
@@ -46,6 +47,9 @@ func (u *uses) take() map[int64]int64 {
 // that are gone are dropped.
 func (s *Store) flushUses(ctx context.Context) error {
 	notes := s.uses.take()
+	if err := s.dropKnown(ctx, notes); err != nil {
+		return err
+	}
 	for len(notes) > 0 {
 		err := s.write(ctx, "note uses", func(tx *txn) error { return tx.flush(notes, maxPage) })
 		if err != nil {
@@ -53,6 +57,32 @@ func (s *Store) flushUses(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// useStep is how precisely uses are written down. What is evicted first changes
+// little within it, and a process that reads what was read just before then
+// writes nothing.
+const useStep = 10 * time.Minute
+
+const lastUseSQL = `SELECT max(e.created, ifnull(u.at, 0)) FROM entries e LEFT JOIN uses u ON u.entry = e.id WHERE e.id = ? AND e.present = 1`
+
+// dropKnown removes the notes that tell nothing new.
+func (s *Store) dropKnown(ctx context.Context, notes map[int64]int64) error {
+	if len(notes) == 0 {
+		return nil
+	}
+	return s.read(ctx, "note uses", func(c *conn) error {
+		for entry, at := range notes {
+			last, err := c.number(lastUseSQL, entry)
+			if err != nil {
+				return err
+			}
+			if last == 0 || at < after(last, useStep) {
+				delete(notes, entry)
+			}
+		}
+		return nil
+	})
 }
 
 // flush writes up to n notes and removes them from the map.

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/reprise-go/reprise/store"
 )
 
@@ -66,7 +64,7 @@ func (s *Store) beginWatch(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	defer s.leave()
-	c, err := dial(ctx, s.path, &s.o, sqlite3.OPEN_READWRITE)
+	c, err := s.dialAgain(ctx)
 	if err != nil {
 		return nil, s.fail(ctx, "watch", err)
 	}
