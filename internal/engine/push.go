@@ -18,7 +18,6 @@ func (c *coherence) push(ctx context.Context) *sync.WaitGroup {
 	var wg sync.WaitGroup
 	if w, ok := c.e.store.(store.Watcher); ok {
 		wg.Go(func() {
-			c.settle(ctx)
 			for ctx.Err() == nil {
 				pause := c.broke(ctx, w.Watch(ctx, c.hears, c.heard))
 				select {
@@ -29,22 +28,6 @@ func (c *coherence) push(ctx context.Context) *sync.WaitGroup {
 		})
 	}
 	return &wg
-}
-
-// settleIn is how long a store on this machine is used before it is watched: a
-// watch of it is another connection, which costs a process that only looks
-// something up and ends as much as the look. The polling does not wait.
-const settleIn = 50 * time.Millisecond
-
-// settle waits until this process has shown that it stays.
-func (c *coherence) settle(ctx context.Context) {
-	if !c.e.isLocal() || c.listeners.Load() > 0 {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(settleIn):
-	}
 }
 
 // hears notes that from now on events arrive. What happened before, a look

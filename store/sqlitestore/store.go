@@ -18,6 +18,8 @@ type Store struct {
 	o    Options
 	id   storeID
 
+	opened time.Time
+
 	readers *readers
 	names   *names
 	uses    uses
@@ -45,7 +47,7 @@ var _ store.Store = (*Store)(nil)
 // when they are needed: many a process only looks up one thing.
 func newStore(path string, o Options, id storeID, first *conn) *Store {
 	s := &Store{
-		path: path, o: o, id: id, names: newNames(), maxTail: maxTail, maxTally: maxTally,
+		path: path, o: o, id: id, opened: time.Now(), names: newNames(), maxTail: maxTail, maxTally: maxTally,
 		files: files{dir: path + ".values", sync: o.Durability == Full}, writing: make(chan struct{}, 1),
 	}
 	s.readers = newReaders(first, s.dialAgain)
