@@ -181,8 +181,9 @@ func TestUsesAreWrittenWhenTheyAreNews(t *testing.T) {
 	}
 	was := read()
 	for step, news := range []bool{false, false, true, false, true} {
+		now = now.Add(time.Minute)
 		if news {
-			now = now.Add(11 * time.Minute)
+			now = now.Add(10 * time.Minute)
 		}
 		is := read()
 		if changed := is != was; changed != news {
