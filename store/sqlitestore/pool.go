@@ -66,6 +66,15 @@ func (r *readers) give(c *conn) {
 	r.idle <- c
 }
 
+// spare gives a connection away for good, where one is idle in the slot.
+func (r *readers) spare() *conn {
+	c := r.slot.Swap(nil)
+	if c != nil {
+		r.open <- struct{}{}
+	}
+	return c
+}
+
 // closeAll ends every connection; none may be lent.
 func (r *readers) closeAll(end func(*conn) error) (err error) {
 	if c := r.slot.Swap(nil); c != nil {
@@ -183,11 +192,17 @@ func rollback(c *conn) {
 	}
 }
 
-// writer is the writing connection, opened at the first write and again if the
-// last one broke.
+// writer is the writing connection, got at the first write and again if the
+// last one broke. An idle one for reading will do: most processes with one
+// write do it last.
 func (s *Store) writer(ctx context.Context) (*conn, error) {
 	if s.w != nil && !s.w.broken {
 		return s.w, nil
+	}
+	if c := s.readers.spare(); c != nil {
+		s.w.close()
+		s.w = c
+		return c, nil
 	}
 	c, err := s.dialAgain(ctx)
 	if err != nil {

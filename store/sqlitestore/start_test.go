@@ -63,9 +63,9 @@ func TestCloseBeforeFirstUse(t *testing.T) {
 	}
 }
 
-// What happens to the file between Open and the first write is an error of the
-// write that says what is wrong, and the next write tries again.
-func TestFileChangesBeforeFirstWrite(t *testing.T) {
+// What happens to the file before a later connection is needed is an error of
+// the method that needs it, and leaves the file alone.
+func TestFileChangesBeforeLaterConnection(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(path string) error
 		want   error
@@ -77,21 +77,22 @@ func TestFileChangesBeforeFirstWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filled(t, 3)
 			s := open(t, path, quiet())
-			wantNumbered(t, s, 1)
+			if _, err := s.Put(t.Context(), numbered(4), store.PutSet); err != nil { // takes the connection that is there
+				t.Fatal(err)
+			}
 			if err := c.change(path); err != nil {
 				t.Fatal(err)
 			}
 			before := content(t, path)
 			for range 2 {
-				_, err := s.Put(t.Context(), numbered(5), store.PutSet)
+				_, err := s.Get(t.Context(), numbered(1).Key)
 				if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), path) {
-					t.Errorf("Put = %v, want an error that names the file and is %v", err, c.want)
+					t.Errorf("Get = %v, want an error that names the file and is %v", err, c.want)
 				}
 			}
 			if after := content(t, path); after != before {
 				t.Error("what took the place of the database was changed")
 			}
-			wantNumbered(t, s, 1) // the open connection has the old file
 		})
 	}
 }
