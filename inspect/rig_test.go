@@ -1,7 +1,9 @@
 package inspect
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -190,3 +192,37 @@ func secretPart(name, value string) canon.Part {
 	p.Preview, p.Private = "", true
 	return p
 }
+
+// altered is a store some of whose methods do otherwise.
+type altered struct {
+	store.Store
+	clear func(context.Context, store.Key) (store.Bumped, error)
+	get   func(context.Context, store.Key) (store.Lookup, error)
+	info  func(context.Context) (store.Info, error)
+}
+
+func (a *altered) Clear(ctx context.Context, key store.Key) (store.Bumped, error) {
+	if a.clear == nil {
+		return a.Store.Clear(ctx, key)
+	}
+	return a.clear(ctx, key)
+}
+
+func (a *altered) Get(ctx context.Context, key store.Key) (store.Lookup, error) {
+	if a.get == nil {
+		return a.Store.Get(ctx, key)
+	}
+	return a.get(ctx, key)
+}
+
+func (a *altered) Info(ctx context.Context) (store.Info, error) {
+	if a.info == nil {
+		return a.Store.Info(ctx)
+	}
+	return a.info(ctx)
+}
+
+type ctxt = context.Context
+
+// errDied is what who has died would see.
+var errDied = errors.New("died")
