@@ -19,7 +19,13 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return err
 	}
-	f = math.Round(f * float64(time.Second))
-	*s = Seconds(max(math.MinInt64, min(math.MaxInt64, int64(f))))
+	switch f = math.Round(f * float64(time.Second)); {
+	case f >= math.MaxInt64:
+		*s = math.MaxInt64
+	case f <= math.MinInt64:
+		*s = math.MinInt64
+	default:
+		*s = Seconds(f)
+	}
 	return nil
 }
