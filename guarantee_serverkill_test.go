@@ -26,7 +26,7 @@ func TestGuarantee17_KilledProcessesOnServers(t *testing.T) {
 }
 
 // The child populates from a number on, and acknowledges each result: under
-// leases, or into a durable store.
+// leases, or into a durable store. It pauses at another number.
 var _ = asChild("populates durably", func(args []string) error {
 	c, o, err := durably(args[0], args[1])
 	if err != nil {
@@ -38,6 +38,9 @@ var _ = asChild("populates durably", func(args []string) error {
 	}
 	from, err := strconv.Atoi(args[2])
 	for in := from; err == nil; in++ {
+		if strconv.Itoa(in) == args[3] {
+			<-told()
+		}
 		var r reprise.Result[[]byte]
 		if r, err = f.Do(context.Background(), in); err == nil && r.Outcome != reprise.Populated {
 			err = fmt.Errorf("call %d: %v (%v): %v", in, r.Outcome, r.Reason, r.Err)
@@ -68,23 +71,34 @@ func durably(how, url string) (*reprise.Cache, *reprise.Options[int, []byte], er
 
 // TestGuarantee17_PostgresKilled kills the server itself, and all of its
 // processes, while a process populates. What was published under a lease, or
-// with full durability, is there after the restart.
+// with full durability, is there after the restart. Nothing else in the server
+// writes down what it has in memory meanwhile.
 func TestGuarantee17_PostgresKilled(t *testing.T) {
 	t.Parallel()
 	p := servertest.PostgresAlone(t)
+	p.Run(t, "postgres", "ALTER SYSTEM SET wal_writer_delay = '10s'")
+	p.Run(t, "postgres", "SELECT pg_reload_conf()")
 	for _, how := range []string{"leases", "durability"} {
 		p.Run(t, "postgres", "CREATE DATABASE "+how)
 		url, next := schema(p.URL(how)), 0
-		for range torture(2, 20) {
-			writer := child(t, "populates durably", how, url, strconv.Itoa(next))
+		for round := range torture(2, 20) {
+			const acknowledged = 30
+			pause := -1 // killed while it goes on, or when the last result is a moment old
+			if round%2 == 0 {
+				pause = next + acknowledged
+			}
+			writer := child(t, "populates durably", how, url, strconv.Itoa(next), strconv.Itoa(pause))
 			begin := next
-			for range 30 {
+			for range acknowledged {
 				if in := writer.expect("done"); in != strconv.Itoa(next) {
 					t.Fatalf("%s: acknowledged %s, want %d", how, in, next)
 				}
 				next++
 			}
 			p.Kill(t)
+			if round%2 == 0 {
+				writer.kill()
+			}
 			for line, ok := writer.hear(); ok; line, ok = writer.hear() { // acknowledged before it noticed
 				if line != fmt.Sprint("done ", next) {
 					t.Fatalf("%s: the child said %q", how, line)
