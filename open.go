@@ -58,6 +58,26 @@ func isBadURL(err error) bool {
 	return errors.Is(err, redisstore.ErrBadURL) || errors.Is(err, pgstore.ErrBadURL)
 }
 
+// OpenStore opens the store at a URL as Open does, for programs that look into
+// it, or build a Cache over it by New. Of o, which may be nil, it takes what
+// concerns stores: Quota, StoreTimeout and Logger. A store that cannot be
+// opened is always an error.
+func OpenStore(ctx context.Context, rawURL string, o *Config) (store.Store, error) {
+	cfg, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	open, err := opener(rawURL, &cfg)
+	if err != nil {
+		return nil, fmt.Errorf("reprise: open %q: %w", withoutPassword(rawURL), err)
+	}
+	s, err := open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reprise: %w", err) // which tells the place
+	}
+	return s, nil
+}
+
 // opener knows how to open the store at a URL, or what is wrong with the URL.
 func opener(rawURL string, cfg *Config) (func(context.Context) (store.Store, error), error) {
 	if rawURL == "" {
