@@ -17,7 +17,7 @@ import (
 // config is what a reprise.toml may say, and after configure what holds. A
 // field that the file leaves out is the default.
 type config struct {
-	Store   string   `toml:"store"`   // URL; "": the embedded store
+	Store   string   `toml:"store"`   // URL; "": the embedded store. sqlite:PATH is relative to the file
 	Mode    string   `toml:"mode"`    // of run: use, off, refresh, read-only, write-only
 	Dataset string   `toml:"dataset"` // of run
 	Color   string   `toml:"color"`   // auto, always, never
@@ -84,7 +84,22 @@ func (a *app) readConfig() error {
 			hint: "known are store, mode, dataset, color, quota, timeout, secret_file and signing_key_file"}
 	}
 	a.conf.path = path
+	a.conf.Store = a.conf.beside(a.conf.Store)
 	return nil
+}
+
+// beside has a relative path of a SQLite file start where the config is, so that
+// it means the same in every directory.
+func (c *config) beside(url string) string {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok || path == "" || filepath.IsAbs(path) {
+		return url
+	}
+	dir, err := filepath.Abs(filepath.Dir(c.path))
+	if err != nil {
+		return url
+	}
+	return "sqlite:" + filepath.Join(dir, path)
 }
 
 // configPath is the file named by a flag, or else the next one upwards, or
