@@ -3,7 +3,6 @@ package inspect
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"crypto/hmac"
@@ -107,13 +106,25 @@ func (b *bundleReader) finish(d []byte) error {
 	if end != b.end {
 		return broken("it speaks of %d entries and %d bytes, and has %d and %d", end.Entries, end.Bytes, b.end.Entries, b.end.Bytes)
 	}
-	if n, err := io.Copy(io.Discard, io.LimitReader(b.r, 1)); err != nil || n > 0 {
-		return damaged(cmp.Or(err, errors.New("something follows its last frame")))
+	if err := atEnd(b.r, "its last frame"); err != nil {
+		return err
 	}
-	if _, err := b.raw.ReadByte(); !errors.Is(err, io.EOF) {
-		return damaged(cmp.Or(err, errors.New("something follows its end")))
+	if err := atEnd(b.raw, "its end"); err != nil {
+		return err
 	}
 	return io.EOF
+}
+
+// atEnd checks that nothing is left to read.
+func atEnd(r io.Reader, after string) error {
+	n, err := io.CopyN(io.Discard, r, 1)
+	switch {
+	case n > 0:
+		return broken("something follows %s", after)
+	case errors.Is(err, io.EOF):
+		return nil
+	}
+	return damaged(err)
 }
 
 // frame reads a frame and checks it. Memory grows with what is really there.

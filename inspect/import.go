@@ -107,11 +107,12 @@ const sealedOver = envelope.Overhead + envelope.MaxCodecName + 32
 
 // begin prepares for entries of the bundle.
 func (im *importer) begin(ctx context.Context, h *bundleHeader) error {
+	im.asked = time.Now()
 	info, err := im.store.Info(ctx)
 	if err != nil {
 		return err
 	}
-	im.exported, im.now, im.asked = time.UnixMicro(h.Exported), info.Now, time.Now()
+	im.exported, im.now = time.UnixMicro(h.Exported), info.Now
 	im.done.Foreign = !bytes.Equal(h.Source, sourceOf(info.ID))
 	// Taking a number makes all that begins from now on newer than what is
 	// imported.
