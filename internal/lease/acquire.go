@@ -51,6 +51,7 @@ type attempt struct {
 	// unsure is set while the store may hold a lease for owner that we have
 	// not been told of.
 	unsure bool
+	last   *request // the latest
 }
 
 func (a *attempt) run(ctx context.Context) (*Lease, error) {
@@ -97,10 +98,12 @@ func (a *attempt) take(ctx context.Context) (*Lease, store.Grant, error) {
 	var g store.Grant
 	var start time.Time
 	trust := trustOf(a.ttl)
+	timeout := min(trust, a.c.opts.Timeout)
 	a.unsure = true
-	err := a.c.retry(ctx, min(trust, a.c.opts.Timeout), func(ctx context.Context) (err error) {
+	err := a.c.retry(ctx, timeout, func(ctx context.Context) (err error) {
 		start = time.Now()
-		g, err = a.c.leaser.Acquire(ctx, a.key, a.owner, a.ttl)
+		a.last = a.c.request(ctx, timeout, a.key, a.owner, a.ttl)
+		g, err = a.last.answer(ctx)
 		if err == nil && g.Granted && time.Since(start) >= trust {
 			return errSlow
 		}
@@ -137,7 +140,8 @@ func (a *attempt) recheck(ctx context.Context, l *Lease) (*Lease, error) {
 
 // withdraw gives back, in the background, a lease that we may have without
 // knowing: else all others would wait until it expires. Only the holder can
-// release, so it becomes that first, for as short as can be.
+// release, so where the answer is lost it becomes that first, for as short as
+// can be.
 func (a *attempt) withdraw() {
 	if !a.unsure {
 		return
@@ -145,11 +149,17 @@ func (a *attempt) withdraw() {
 	a.c.inBackground(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), a.c.opts.Timeout)
 		defer cancel()
-		var g store.Grant
-		err := a.c.retry(ctx, a.c.opts.Timeout, func(ctx context.Context) (err error) {
-			g, err = a.c.leaser.Acquire(ctx, a.key, a.owner, minTTL)
-			return err
-		})
+		<-a.last.done // its deadline is no later than ours
+		g, err := a.last.grant, a.last.err
+		switch {
+		case a.last.panicked != nil:
+			return // such a driver is not asked again
+		case err != nil:
+			err = a.c.retry(ctx, a.c.opts.Timeout, func(ctx context.Context) (err error) {
+				g, err = a.c.leaser.Acquire(ctx, a.key, a.owner, minTTL)
+				return err
+			})
+		}
 		if err == nil && g.Granted {
 			a.c.release(ctx, a.key, a.owner, g.Fence, 0)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,6 +332,53 @@ func TestHeartbeatDuringPublishIsNoLoss(t *testing.T) {
 			}
 			if ctx.Err() != nil {
 				t.Errorf("cancelled: %v", context.Cause(ctx))
+			}
+		})
+	})
+}
+
+// A caller leaves while his request for the lease is under way, which the
+// store does late: on another connection than what comes after it, it may be
+// overtaken. Nobody waits for a lease that nobody holds.
+func TestLateGrantToWhoLeftGoesBack(t *testing.T) {
+	onEach(t, func(t *testing.T, fresh func() backend) {
+		synctest.Test(t, func(t *testing.T) {
+			b := fresh()
+			w := &wire{to: b}
+			var delay atomic.Int64
+			delay.Store(int64(time.Second))
+			w.fate = func(ctx context.Context, o op, deliver func(context.Context) error) error {
+				if o != acquire || delay.Load() == 0 {
+					return deliver(ctx)
+				}
+				d := time.Duration(delay.Swap(0)) // only the first is slow
+				if _, called := ctx.Deadline(); !called {
+					t.Error("the request has no deadline")
+				}
+				done := make(chan error, 1)
+				go func() { time.Sleep(d); done <- deliver(context.WithoutCancel(ctx)) }()
+				select {
+				case err := <-done:
+					return err
+				case <-ctx.Done(): // the client closes the connection; the server has the request
+					return ctx.Err()
+				}
+			}
+			c := coordinator(t, w, lease.Options{})
+			ctx, leave := context.WithCancel(t.Context())
+			time.AfterFunc(100*time.Millisecond, leave)
+			start := time.Now()
+			if l, err := c.Acquire(ctx, key, 0, nil); l != nil || !errors.Is(err, context.Canceled) {
+				t.Errorf("Acquire = %v, %v", l, err)
+			}
+			if took := time.Since(start); took != 100*time.Millisecond {
+				t.Errorf("who left was free after %v", took)
+			}
+			time.Sleep(time.Second) // now the store has done it
+			start = time.Now()
+			mustAcquire(t, coordinator(t, b, lease.Options{}), nil)
+			if took := time.Since(start); took != 0 {
+				t.Errorf("another got the lease after %v, want at once", took)
 			}
 		})
 	})
