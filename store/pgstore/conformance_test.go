@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,7 +36,7 @@ func open(t testing.TB, url string, o Options) *Store {
 // harness runs the suite on a real server: a schema for each store, in one
 // database. The clock is the server's, so the suite uses short real times.
 func harness(t testing.TB, d Durability) storetest.Harness {
-	h := &schemaHarness{url: servertest.Postgres(t).Database(t), durability: d}
+	h := &schemaHarness{url: servertest.Postgres(t).Database(t), durability: d, stores: map[string][]*Store{}}
 	return storetest.Harness{
 		Open: func(t testing.TB) store.Store { return h.open(t, h.take(t), -1) },
 		Reopen: func(t testing.TB, s store.Store) store.Store {
@@ -52,41 +53,42 @@ func harness(t testing.TB, d Durability) storetest.Harness {
 	}
 }
 
-// schemaHarness has the schemas of one database. To empty one that a check is
-// done with takes a fraction of the time that making another takes.
+// schemaHarness has the schemas of one database. To empty one whose stores are
+// all closed takes a tenth of the time that making another takes.
 type schemaHarness struct {
 	url        string
 	durability Durability
 
-	mu   sync.Mutex
-	done []string // protected by mu
+	mu     sync.Mutex
+	stores map[string][]*Store // by schema; protected by mu
 }
 
 func (h *schemaHarness) open(t testing.TB, schema string, quota int64) store.Store {
-	return open(t, h.url, Options{Schema: schema, Quota: quota, Durability: h.durability, MaxValue: 2 << 20})
+	t.Helper()
+	s := open(t, h.url, Options{Schema: schema, Quota: quota, Durability: h.durability, MaxValue: 2 << 20})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stores[schema] = append(h.stores[schema], s)
+	return s
 }
 
-// take is the name of a schema that is empty, or not there yet. It is taken
-// back when t has closed its stores.
-func (h *schemaHarness) take(t testing.TB) (schema string) {
+// take is the name of a schema that is empty, or not there yet.
+func (h *schemaHarness) take(t testing.TB) string {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if n := len(h.done); n > 0 {
-		schema, h.done = h.done[n-1], h.done[:n-1]
-		empty(t, h.url, schema)
-	} else {
-		schema = freshSchema()
+	for schema, stores := range h.stores {
+		if !slices.ContainsFunc(stores, func(s *Store) bool { return s.life.Err() == nil }) {
+			delete(h.stores, schema)
+			empty(t, h.url, schema)
+			return schema
+		}
 	}
-	t.Cleanup(func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.done = append(h.done, schema)
-	})
-	return schema
+	return freshSchema()
 }
 
-// empty makes a schema as it was when it was made.
+// empty makes a schema as it was when it was made. Deleting rows leaves more
+// behind than TRUNCATE does, which makes a file anew for each table and index.
 func empty(t testing.TB, url, schema string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), url)
@@ -95,11 +97,11 @@ func empty(t testing.TB, url, schema string) {
 	}
 	defer c.Close(t.Context())
 	err = pgx.BeginFunc(t.Context(), c, func(tx pgx.Tx) error {
-		var tables string
-		err := tx.QueryRow(t.Context(), `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
-			WHERE schemaname = $1 AND tablename <> 'reprise_schema'`, schema).Scan(&tables)
+		var script string
+		err := tx.QueryRow(t.Context(), `SELECT string_agg(format('DELETE FROM %I.%I', schemaname, tablename), '; ') FROM pg_tables
+			WHERE schemaname = $1 AND tablename <> 'reprise_schema'`, schema).Scan(&script)
 		if err == nil {
-			_, err = tx.Exec(t.Context(), "TRUNCATE "+tables)
+			_, err = c.PgConn().Exec(t.Context(), script).ReadAll()
 		}
 		if err == nil {
 			err = seed(t.Context(), tx, schema)

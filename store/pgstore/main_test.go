@@ -15,7 +15,7 @@ import (
 // rapid would.
 func TestMain(m *testing.M) {
 	if os.Getenv("REPRISE_TORTURE") != "1" {
-		if err := flag.Set("rapid.checks", "25"); err != nil { // a flag on the command line wins
+		if err := flag.Set("rapid.checks", "12"); err != nil { // a flag on the command line wins
 			panic(err)
 		}
 	}
