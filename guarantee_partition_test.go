@@ -69,27 +69,30 @@ func onEveryWire(t *testing.T, test func(t *testing.T, w *wire)) {
 
 // partitionTTL is the lease of owners that are cut off. They are told a tenth
 // of it before it ends, which is all the slack that a busy machine has.
-const partitionTTL = 3 * time.Second
+const partitionTTL = 2 * time.Second
 
 // cutOff is an owner that loses its store, and a function that another takes
 // over from it.
 type cutOff struct {
 	t      *testing.T
+	key    int
 	obeys  bool          // the owner's function ends with its ctx
 	begun  chan struct{} // closed when the owner's function runs
-	told   chan error    // why the owner's ctx was cancelled, and told when
-	toldAt time.Time
+	told   chan error    // why the owner's ctx was cancelled
+	toldAt time.Time     // and when; written before told is sent
 	aware  atomic.Bool   // told was sent
 	goOn   chan struct{} // closed when a function that disobeys is to end
+
+	own, heirs <-chan answer
 }
 
-func newCutOff(t *testing.T, obeys bool) *cutOff {
-	return &cutOff{t: t, obeys: obeys, begun: make(chan struct{}), told: make(chan error, 1), goOn: make(chan struct{})}
+func newCutOff(t *testing.T, key int, obeys bool) *cutOff {
+	return &cutOff{t: t, key: key, obeys: obeys, begun: make(chan struct{}), told: make(chan error, 1), goOn: make(chan struct{})}
 }
 
 var errObeyed = errors.New("told to stop")
 
-func (c *cutOff) owner(ctx context.Context, _ int) (string, error) {
+func (c *cutOff) owner(ctx context.Context) (string, error) {
 	close(c.begun)
 	<-ctx.Done()
 	c.toldAt = time.Now()
@@ -102,7 +105,7 @@ func (c *cutOff) owner(ctx context.Context, _ int) (string, error) {
 	return "owner's", nil
 }
 
-func (c *cutOff) heir(ctx context.Context, _ int) (string, error) {
+func (c *cutOff) heir(ctx context.Context) (string, error) {
 	if !c.aware.Load() {
 		c.t.Error("another execution runs, and the owner of the lost lease does not know")
 	}
@@ -120,47 +123,63 @@ type answer struct {
 	err error
 }
 
-func asking(t *testing.T, f *reprise.Func[int, string]) <-chan answer {
+func (c *cutOff) ask(f *reprise.Func[int, string]) <-chan answer {
 	got := make(chan answer, 1)
 	go func() {
-		r, err := f.Do(t.Context(), 1)
+		r, err := f.Do(c.t.Context(), c.key)
 		got <- answer{r, err}
 	}()
 	return got
 }
 
-// lose has an owner lose its store by cut, another take over, and the owner
-// find its store again by mend. Where mendFirst, the other can only start after
-// that.
-func (c *cutOff) lose(owner, heir *reprise.Cache, cut, mend func(), mendFirst bool) {
-	t := c.t
-	own, inherited := asking(t, wrap(t, owner, c.owner, partitioned)), wrap(t, heir, c.heir, partitioned)
-	<-c.begun
+// loseBoth has two owners lose their store by cut, one whose function obeys and
+// one whose function goes on, others take over, and the owners find their store
+// again by mend. Where mendFirst, the others can only start after that.
+func loseBoth(t *testing.T, owner, heir *reprise.Cache, cut, mend func(), mendFirst bool) {
+	both := map[int]*cutOff{0: newCutOff(t, 0, true), 1: newCutOff(t, 1, false)}
+	f := wrap(t, owner, func(ctx context.Context, key int) (string, error) { return both[key].owner(ctx) }, partitioned)
+	g := wrap(t, heir, func(ctx context.Context, key int) (string, error) { return both[key].heir(ctx) }, partitioned)
+	for _, c := range both {
+		c.own = c.ask(f)
+		<-c.begun
+	}
 	cut()
 	at := time.Now()
-	heirs := asking(t, inherited)
-	if cause := <-c.told; !errors.Is(cause, reprise.ErrLeaseLost) {
-		t.Errorf("the owner's ctx was cancelled because of %v, want ErrLeaseLost", cause)
+	for _, c := range both {
+		c.heirs = c.ask(g)
 	}
-	took := c.toldAt.Sub(at)
-	t.Logf("told %v after the cut", took.Round(time.Millisecond))
-	if took >= partitionTTL {
-		t.Errorf("the owner learnt of it %v after the cut, its lease lasts %v", took, partitionTTL)
+	for _, c := range both {
+		c.isTold(at)
 	}
 	if mendFirst {
 		mend()
 	}
-	if got := <-heirs; got.err != nil || got.r.Value != "heir's" || got.r.Outcome != reprise.Populated {
-		t.Errorf("the heir got %+v", got)
+	for _, c := range both {
+		if got := <-c.heirs; got.err != nil || got.r.Value != "heir's" || got.r.Outcome != reprise.Populated {
+			t.Errorf("the heir got %+v", got)
+		}
 	}
 	if !mendFirst {
 		mend()
 	}
-	close(c.goOn)
-	c.judge(<-own)
-	third := asking(t, inherited)
-	if got := <-third; got.err != nil || got.r.Value != "heir's" || !got.r.Outcome.Hit() {
-		t.Errorf("afterwards %+v, want the heir's result", got)
+	for _, c := range both {
+		close(c.goOn)
+		c.judge(<-c.own)
+		if got := <-c.ask(g); got.err != nil || got.r.Value != "heir's" || !got.r.Outcome.Hit() {
+			t.Errorf("afterwards %+v, want the heir's result", got)
+		}
+	}
+}
+
+// isTold waits until the owner knows, which must be before its lease ends.
+func (c *cutOff) isTold(cut time.Time) {
+	if cause := <-c.told; !errors.Is(cause, reprise.ErrLeaseLost) {
+		c.t.Errorf("the owner's ctx was cancelled because of %v, want ErrLeaseLost", cause)
+	}
+	took := c.toldAt.Sub(cut)
+	c.t.Logf("told %v after the cut", took.Round(time.Millisecond))
+	if took >= partitionTTL {
+		c.t.Errorf("the owner learnt of it %v after the cut, its lease lasts %v", took, partitionTTL)
 	}
 }
 
@@ -182,22 +201,8 @@ func (c *cutOff) judge(got answer) {
 func TestGuarantee04_PartitionedOwnerIsTold(t *testing.T) {
 	t.Parallel() // with others that wait
 	onEveryWire(t, func(t *testing.T, w *wire) {
-		// One after the other: both cut the same relays.
-		for _, obeys := range []bool{true, false} {
-			c := newCutOff(t, obeys)
-			owner, heir := openWith(t, w.relayed, &reprise.Config{StoreTimeout: time.Second}), open(t, w.direct)
-			c.lose(owner, heir, func() { w.each((*servertest.Relay).Cut) }, func() { w.each((*servertest.Relay).Pass) }, false)
-			forget(t, heir)
-		}
+		loseBoth(t, openWith(t, w.relayed, nil), open(t, w.direct), func() { w.each((*servertest.Relay).Cut) }, func() { w.each((*servertest.Relay).Pass) }, false)
 	})
-}
-
-// forget empties the store, for the next owner.
-func forget(t *testing.T, c *reprise.Cache) {
-	t.Helper()
-	if _, err := c.ClearAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // The child takes the lock of SQLite's one writer, which is a byte of the file
@@ -221,16 +226,11 @@ var _ = asChild("locks", func(args []string) error {
 // somebody may lock it for too long.
 func TestGuarantee04_OwnerOfALockedFileIsTold(t *testing.T) {
 	t.Parallel() // with others that wait
-	for name, obeys := range map[string]bool{"function obeys": true, "function goes on": false} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			u := file(t)
-			var locker *process
-			newCutOff(t, obeys).lose(open(t, u), open(t, u),
-				func() { locker = child(t, "locks", database(u)); locker.expect("locked") },
-				func() { locker.kill() }, true)
-		})
-	}
+	u := file(t)
+	var locker *process
+	loseBoth(t, open(t, u), open(t, u),
+		func() { locker = child(t, "locks", database(u)); locker.expect("locked") },
+		func() { locker.kill() }, true)
 }
 
 // The child owns the lease of a key and tells when and why it lost it.

@@ -62,7 +62,7 @@ var networked = map[string]struct {
 	"postgres": {func(tb testing.TB) string { return schema(servertest.Postgres(tb).Database(tb)) }, 2500},
 }
 
-var toxicOptions = reprise.Options[int, string]{Name: "toxic", Version: "1", Serialize: true, LeaseTTL: time.Second}
+var toxicOptions = reprise.Options[int, string]{Name: "toxic", Version: "1", Serialize: true, LeaseTTL: 2 * time.Second}
 
 // TestGuarantee05_RepliesCutAnywhere breaks connections after each number of
 // bytes that a server may say during a call: between replies and inside of
@@ -75,7 +75,7 @@ func TestGuarantee05_RepliesCutAnywhere(t *testing.T) {
 			direct := n.start(t)
 			x, e, outcomes := poisoned(t, direct), newExecutions(t), map[reprise.Outcome]int{}
 			far := wrap(t, open(t, direct), e.by("far", idle), toxicOptions)
-			for bytes := 0; bytes < n.bytes; bytes += n.bytes / torture(20, n.bytes) {
+			for bytes := 0; bytes < n.bytes; bytes += n.bytes / torture(10, n.bytes) {
 				near := openWith(t, x.url, &reprise.Config{StoreTimeout: time.Second})
 				f := wrap(t, near, e.by("near", idle), toxicOptions)
 				x.add("limit_data", fmt.Sprintf(`{"bytes": %d}`, bytes))

@@ -152,12 +152,12 @@ func TestGuarantee06_WakeUps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := start(t)
 			// At a file a hundred waiters would keep a processor busy.
-			batch, most := 50, pollMost(url)/5
+			batch, most := torture(20, 100), pollMost(url)/5
 			if name == "sqlite" {
 				batch, most = 10, 5*pollMost(url)
 			}
 			var took []time.Duration
-			for len(took) < torture(50, 300) {
+			for len(took) < torture(20, 300) {
 				owner := open(t, url)
 				waiter, faults := watched(t, url)
 				took = append(took, wakings(t, owner, waiter, faults, batch)...)
@@ -168,5 +168,13 @@ func TestGuarantee06_WakeUps(t *testing.T) {
 				t.Errorf("half of the waiters had to wait %v", m)
 			}
 		})
+	}
+}
+
+// forget empties a store for the next round.
+func forget(t *testing.T, c *reprise.Cache) {
+	t.Helper()
+	if _, err := c.ClearAll(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
