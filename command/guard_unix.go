@@ -18,7 +18,8 @@ type guard struct {
 	cmd  *exec.Cmd
 }
 
-const guardScript = `read -r g && { read -r _ || kill -KILL -- "-$g"; }`
+// dash takes the group in no other form.
+const guardScript = `read -r g && { read -r _ || kill -KILL "-$g"; }`
 
 func newGuard() *guard {
 	cmd := exec.Command("/bin/sh", "-c", guardScript)

@@ -17,12 +17,25 @@ import (
 // So writes of one process, one after the other, arrive in their order. Writes
 // of over a page are several packets, and writes by several processes at the
 // same time have no order to keep.
+//
+// A packet at a time is slow for bulk. So when one stream alone has written
+// bulkAfter bytes, its pipe gets more room until the other one speaks: that
+// may then come up to bulkRoom bytes early.
 type pipes struct {
 	read  [2]int      // by stream, from 0; -1: closed
 	write [2]*os.File // the command's ends
 	epoll int
 	wake  int // becomes readable when reading is to stop
+
+	last  int     // the stream that wrote last
+	alone int     // bytes that it wrote since the other did
+	wide  [2]bool // the pipe has bulkRoom
 }
+
+const (
+	bulkAfter = 256 << 10
+	bulkRoom  = 256 << 10
+)
 
 func newPipes() (p *pipes, err error) {
 	p = &pipes{read: [2]int{-1, -1}, epoll: -1, wake: -1}
@@ -60,8 +73,8 @@ func (p *pipes) open(i int) error {
 	}
 	p.read[i] = fds[0]
 	p.write[i] = os.NewFile(uintptr(fds[1]), [2]string{"stdout", "stderr"}[i])
-	if _, err := unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
-		return os.NewSyscallError("fcntl", err)
+	if !p.resize(i, os.Getpagesize()) {
+		p.wide[i] = true // as it was made
 	}
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		return os.NewSyscallError("fcntl", err)
@@ -114,12 +127,12 @@ func (p *pipes) pump(take func(stream int, b []byte) error) error {
 // next. Whatever is left over, and an end that was reported with a packet,
 // would make no edge of their own.
 func (p *pipes) readable(i int, events uint32, buf []byte, take func(int, []byte) error) error {
-	for {
+	for n := 1; ; n++ {
 		more, err := p.packet(i, buf, take)
 		if err != nil || !more {
 			return err
 		}
-		if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 || p.wide[i] && n < bulkReads {
 			continue
 		}
 		if left, err := unix.IoctlGetInt(p.read[i], unix.TIOCINQ); err == nil && left == 0 {
@@ -147,8 +160,32 @@ func (p *pipes) packet(i int, buf []byte, take func(int, []byte) error) (bool, e
 			p.closeRead(i)
 			return false, nil
 		}
+		p.room(i, n)
 		return true, nil
 	}
+}
+
+// bulkReads are the packets that are read before the other pipe's turn comes.
+const bulkReads = 16
+
+// room gives a pipe more room when its stream has had the word for long, and
+// takes it back when the other one speaks.
+func (p *pipes) room(i, n int) {
+	if p.last != i {
+		p.last, p.alone = i, 0
+	}
+	p.alone += n
+	if p.alone > bulkAfter && !p.wide[i] {
+		p.wide[i] = p.resize(i, bulkRoom)
+	}
+	if other := 1 - i; p.wide[other] && p.read[other] >= 0 {
+		p.wide[other] = !p.resize(other, os.Getpagesize()) // not while there is more in it
+	}
+}
+
+func (p *pipes) resize(i, size int) bool {
+	_, err := unix.FcntlInt(uintptr(p.read[i]), unix.F_SETPIPE_SZ, size)
+	return err == nil
 }
 
 // drain takes what is there now.

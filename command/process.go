@@ -49,7 +49,11 @@ func (t *task) run(ctx context.Context) (end ending, err error) {
 		p.waitExit()
 	}()
 	told, timedOut := t.attend(ctx, p, exited)
-	lingered := t.cleanUp(p, pumped)
+	linger := t.linger
+	if told || timedOut || p.signaled || ctx.Err() != nil {
+		linger = 0 // all of it was to end
+	}
+	lingered := p.cleanUp(linger, pumped)
 	p.pipes.close()
 	code, signal := p.reap()
 	p.guard.end()
@@ -111,9 +115,9 @@ func (t *task) attend(ctx context.Context, p *process, exited <-chan struct{}) (
 // cleanUp waits for what the program left running to let go of its streams,
 // and kills the rest of the group. It reports whether it had to cut a stream
 // off.
-func (t *task) cleanUp(p *process, pumped <-chan struct{}) (lingered bool) {
+func (p *process) cleanUp(linger time.Duration, pumped <-chan struct{}) (lingered bool) {
 	defer p.kill()
-	timer := time.NewTimer(t.linger)
+	timer := time.NewTimer(linger)
 	defer timer.Stop()
 	select {
 	case <-pumped:

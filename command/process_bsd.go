@@ -7,4 +7,10 @@ import "syscall"
 func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // waitExit waits for the end.
-func (p *process) waitExit() { p.state, _ = p.p.Wait() }
+func (p *process) waitExit() {
+	p.state, _ = p.p.Wait()
+	if p.state != nil {
+		ws, ok := p.state.Sys().(syscall.WaitStatus)
+		p.signaled = ok && ws.Signaled()
+	}
+}

@@ -16,9 +16,14 @@ func ownSession() *syscall.SysProcAttr {
 // killed safely as long as its number is taken.
 func (p *process) waitExit() {
 	for {
-		err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, p.pid, &info, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
+			p.signaled = err == nil && info.Code != exitedByItself
 			return
 		}
 	}
 }
+
+// exitedByItself is CLD_EXITED of the kernel.
+const exitedByItself = 1

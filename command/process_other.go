@@ -16,6 +16,8 @@ type process struct {
 	pipes *pipes
 	guard *guard
 	state *os.ProcessState
+
+	signaled bool
 }
 
 func (t *task) start() (p *process, err error) {

@@ -22,6 +22,8 @@ type process struct {
 	pipes *pipes
 	guard *guard
 	state *os.ProcessState // of an end that waitExit took already
+
+	signaled bool // a signal ended it; valid after waitExit
 }
 
 // start starts the program. It locks the goroutine to its thread until reap:
@@ -79,7 +81,8 @@ func (t *task) notStarted(err error) *Error {
 }
 
 // pass passes a signal on to the group, and reports whether it asks to end. A
-// stop stops this process, too, after the group.
+// stop stops this process, too, after the group; both go on when this process
+// gets CONT.
 func (p *process) pass(sig os.Signal) bool {
 	s, ok := sig.(syscall.Signal)
 	if !ok {
@@ -89,8 +92,9 @@ func (p *process) pass(sig os.Signal) bool {
 	if s == unix.SIGTSTP {
 		// The kernel ignores it in a session without a terminal.
 		p.signal(unix.SIGSTOP)
+		// When we go on the signal for that is one to pass on. Sending it here
+		// would be too early: this thread may run for a while yet.
 		_ = unix.Kill(os.Getpid(), unix.SIGSTOP)
-		p.signal(unix.SIGCONT) // we go on, so does the group
 	}
 	return asksToEnd(s)
 }

@@ -193,3 +193,6 @@ func soon(t *testing.T, what string, is func() bool) {
 		time.Sleep(2 * time.Millisecond)
 	}
 }
+
+// torture asks for the large size of tests.
+func torture() bool { return os.Getenv("REPRISE_TORTURE") == "1" }

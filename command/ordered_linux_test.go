@@ -1,0 +1,3 @@
+package command
+
+const ordered = true
