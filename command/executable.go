@@ -1,10 +1,10 @@
 package command
 
 import (
-	"bufio"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -147,13 +147,14 @@ func interpreter(path string) string {
 		return ""
 	}
 	defer f.Close()
-	head := make([]byte, 2)
-	r := bufio.NewReaderSize(f, maxFirstLine)
-	if n, _ := r.Read(head); n < 2 || string(head) != "#!" {
+	head := make([]byte, maxFirstLine)
+	n, _ := io.ReadFull(f, head)
+	line, script := strings.CutPrefix(string(head[:n]), "#!")
+	if !script {
 		return ""
 	}
-	line, _ := r.ReadSlice('\n')
-	words := strings.Fields(string(line))
+	line, _, _ = strings.Cut(line, "\n")
+	words := strings.Fields(line)
 	if len(words) == 0 {
 		return ""
 	}
