@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/reprise-go/reprise"
+	"github.com/reprise-go/reprise/store"
 	"github.com/reprise-go/reprise/store/memstore"
 )
 
@@ -36,7 +38,11 @@ type rig struct {
 
 func newRig(t *testing.T, o *Options) *rig {
 	t.Helper()
-	s := memstore.New(nil)
+	return rigOver(t, memstore.New(nil), o)
+}
+
+func rigOver(t *testing.T, s store.Store, o *Options) *rig {
+	t.Helper()
 	cache, err := reprise.New(s, &reprise.Config{LedgerInterval: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -158,15 +164,6 @@ func (r *rig) read(name string) string {
 	return string(b)
 }
 
-// runs counts how often scripts that say "$COUNT" ran.
-func (r *rig) runs() int {
-	b, err := os.ReadFile(filepath.Join(r.dir, "..", filepath.Base(r.dir)+".count"))
-	if errors.Is(err, os.ErrNotExist) {
-		return 0
-	}
-	return len(b)
-}
-
 // own is the error of this package with a code.
 func own(t *testing.T, err error, code int, text string) {
 	t.Helper()
@@ -196,3 +193,6 @@ func soon(t *testing.T, what string, is func() bool) {
 
 // torture asks for the large size of tests.
 func torture() bool { return os.Getenv("REPRISE_TORTURE") == "1" }
+
+// stacks writes what all goroutines do.
+func stacks(buf []byte) int { return runtime.Stack(buf, true) }

@@ -55,6 +55,12 @@ func (j *job) isStarted() bool {
 
 // serve asks the cache, and replays what it has.
 func (c *call) serve(ctx context.Context, f *reprise.Func[invocation, Run], in invocation) (Result, error) {
+	res, err := c.answer(ctx, f, in)
+	c.note(ctx, &res, in.Outputs.result.size())
+	return res, err
+}
+
+func (c *call) answer(ctx context.Context, f *reprise.Func[invocation, Run], in invocation) (Result, error) {
 	j := in.Outputs
 	got, err := f.Do(ctx, in)
 	res := c.result(f, &got)

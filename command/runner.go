@@ -37,6 +37,10 @@ type Options struct {
 	Linger time.Duration
 	// Signing is the key that the Cache signs with, for Rerun to read entries.
 	Signing []byte
+	// Journal is a file where calls are noted for the savings ledger, see
+	// JournalFile; "": they are not. It stands in for Config.LedgerInterval in
+	// programs too short-lived for that.
+	Journal string
 	// Logger is told of what is no error, such as a file of digests that
 	// cannot be written. Nil: silent.
 	Logger *slog.Logger
