@@ -56,7 +56,11 @@ func (j *job) isStarted() bool {
 // serve asks the cache, and replays what it has.
 func (c *call) serve(ctx context.Context, f *reprise.Func[invocation, Run], in invocation) (Result, error) {
 	res, err := c.answer(ctx, f, in)
-	c.note(ctx, &res, in.Outputs.result.size())
+	stored := int64(0)
+	if res.Ran { // and has ended
+		stored = in.Outputs.result.size()
+	}
+	c.note(ctx, &res, stored)
 	return res, err
 }
 
