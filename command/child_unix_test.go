@@ -90,6 +90,11 @@ type kid struct {
 // start begins a child with a Spec, and with more variables.
 func (d *desk) start(s Spec, env ...string) *kid {
 	d.t.Helper()
+	return d.startAs("run", s, env...)
+}
+
+func (d *desk) startAs(play string, s Spec, env ...string) *kid {
+	d.t.Helper()
 	s.Dir = d.dir
 	spec, err := json.Marshal(s)
 	if err != nil {
@@ -100,7 +105,7 @@ func (d *desk) start(s Spec, env ...string) *kid {
 		d.t.Fatal(err)
 	}
 	k := &kid{t: d.t, cmd: exec.Command(self, d.db, d.state, string(spec))}
-	k.cmd.Env = append(append(os.Environ(), "COMMAND_TEST_PLAY=run"), env...)
+	k.cmd.Env = append(append(os.Environ(), "COMMAND_TEST_PLAY="+play), env...)
 	k.cmd.Stderr = &k.errs
 	out, err := k.cmd.StdoutPipe()
 	if err == nil {

@@ -60,7 +60,7 @@ func absolute(dir, p string) string {
 // executableAt checks that path, which program means, can be executed.
 func executableAt(program, path string) (string, *Error) {
 	var err error
-	for _, suffix := range suffixes {
+	for _, suffix := range suffixes() {
 		var info fs.FileInfo
 		info, err = os.Stat(path + suffix)
 		if err != nil {
@@ -82,7 +82,12 @@ func executableAt(program, path string) (string, *Error) {
 }
 
 // suffixes are what the system leaves out of programs' names.
-var suffixes = map[bool][]string{false: {""}, true: {"", ".exe", ".bat", ".cmd", ".com"}}[runtime.GOOS == "windows"]
+func suffixes() []string {
+	if runtime.GOOS == "windows" {
+		return []string{"", ".exe", ".bat", ".cmd", ".com"}
+	}
+	return []string{""}
+}
 
 // program gives what counts of the program at path: itself, and where it is a
 // script the interpreters in its first line, and theirs.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/reprise-go/reprise"
@@ -167,11 +168,11 @@ func partName(name string) string {
 
 // longDigest matches the digests in what counts of files and variables, also
 // where a preview has cut them.
-var longDigest = regexp.MustCompile(`([0-9a-f]{12})[0-9a-f]{20,52}…?"?`)
+var longDigest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([0-9a-f]{12})[0-9a-f]{20,52}…?"?`) })
 
 // shortened cuts digests to what people compare, and takes off the quotes.
 func shortened(text string) string {
-	if short := longDigest.ReplaceAllString(text, "$1…"); short != text {
+	if short := longDigest().ReplaceAllString(text, "$1…"); short != text {
 		return strings.TrimPrefix(short, `"`)
 	}
 	return text

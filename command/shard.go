@@ -54,7 +54,7 @@ const (
 	maxEntries = 1 << 17
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 func shardFile(dir, base string) string {
 	sum := sha256.Sum256([]byte(base))
@@ -92,7 +92,7 @@ func parseShard(b []byte) (t table, ok bool) {
 	}
 	le := binary.LittleEndian
 	rest := b[len(shardMagic)+4:]
-	if crc32.Checksum(rest, castagnoli) != le.Uint32(b[len(shardMagic):]) {
+	if checksum(rest) != le.Uint32(b[len(shardMagic):]) {
 		return t, false
 	}
 	n := int64(le.Uint32(rest))
@@ -225,7 +225,7 @@ func encodeShard(all map[string]known) []byte {
 	for _, p := range paths {
 		b = append(b, p...)
 	}
-	le.PutUint32(b[len(shardMagic):], crc32.Checksum(b[len(shardMagic)+4:], castagnoli))
+	le.PutUint32(b[len(shardMagic):], checksum(b[len(shardMagic)+4:]))
 	return b
 }
 

@@ -58,14 +58,14 @@ func TestStreamsKeepTheirOrder(t *testing.T) {
 	}
 	for _, most := range []int{1, 40, 4000} {
 		r := newRig(t, nil)
-		s := r.play("alternate", "3000", strconv.Itoa(most))
+		s := r.play("alternate", "1500", strconv.Itoa(most))
 		first := r.run(s).ran(t)
 		again := r.run(s).hit(t)
 		if first.all != again.all {
 			t.Error("replayed in another order than shown")
 		}
 		at := 0
-		for i := range 3000 {
+		for i := range 1500 {
 			j := strings.Index(first.all[at:], fmt.Sprintf("<%d>", i))
 			if j < 0 {
 				t.Fatalf("up to %d bytes: piece %d is not where it was written", most, i)
@@ -78,10 +78,10 @@ func TestStreamsKeepTheirOrder(t *testing.T) {
 // Nothing of a stream is lost or moved however much it is.
 func TestLargeStreams(t *testing.T) {
 	r := newRig(t, nil)
-	s := r.play("pour", "20000001")
+	s := r.play("pour", "5000001")
 	first := r.run(s).ran(t)
 	again := r.run(s).hit(t)
-	want, _ := io.ReadAll(io.LimitReader(rand.NewChaCha8([32]byte{}), 20000001))
+	want, _ := io.ReadAll(io.LimitReader(rand.NewChaCha8([32]byte{}), 5000001))
 	if !bytes.Equal([]byte(first.out), want) || !bytes.Equal([]byte(again.out), want) {
 		t.Errorf("%d bytes shown, %d replayed", len(first.out), len(again.out))
 	}
@@ -89,19 +89,19 @@ func TestLargeStreams(t *testing.T) {
 
 // What is too much to record is shown all the same.
 func TestTooMuchOutput(t *testing.T) {
-	r := newRig(t, &Options{MaxOutput: 1 << 20})
-	s := r.play("pour", "1100000")
+	r := newRig(t, &Options{MaxOutput: 1 << 19})
+	s := r.play("pour", "600000")
 	for range 2 {
-		got := r.run(s).unstored(t, reprise.TooLarge, "more than 1048576 bytes")
-		if len(got.out) != 1100000 {
+		got := r.run(s).unstored(t, reprise.TooLarge, "more than 524288 bytes")
+		if len(got.out) != 600000 {
 			t.Errorf("%d bytes shown", len(got.out))
 		}
 	}
-	small := r.play("pour", "1000000")
+	small := r.play("pour", "500000")
 	r.run(small).ran(t)
 	r.run(small).hit(t)
 	// Many small pieces take more room than their bytes.
-	bits := r.play("alternate", "100000", "1")
+	bits := r.play("alternate", "40000", "1")
 	r.run(bits).unstored(t, reprise.TooLarge, "more than")
 }
 
