@@ -107,14 +107,8 @@ func (e *Engine) Leases() bool { return e.leases != nil }
 // Ready asks the store who it is and which generations it has. It comes before
 // the first call.
 func (e *Engine) Ready(ctx context.Context) error {
-	info, err := e.storeInfo(ctx)
-	if err != nil {
+	if _, err := e.storeInfo(ctx); err != nil {
 		return err
-	}
-	if e.leases != nil && !info.Local {
-		e.leases.Close() // nobody uses it yet
-		e.leases = lease.New(e.store.(store.Leaser), lease.Options{
-			Timeout: e.cfg.Timeout, PollMin: remotePollMin, PollMax: remotePollMax})
 	}
 	return e.sync(ctx)
 }
@@ -138,8 +132,15 @@ func (e *Engine) storeInfo(ctx context.Context) (*store.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.info.Store(&info)
+	e.meet(&info)
 	return &info, nil
+}
+
+// meet takes note of what kind of store it is, at its first answer.
+func (e *Engine) meet(info *store.Info) {
+	if e.info.CompareAndSwap(nil, info) && e.leases != nil && !info.Local {
+		e.leases.SetPoll(remotePollMin, remotePollMax)
+	}
 }
 
 // Private hashes what must not stand in clear anywhere, such as a user's id,

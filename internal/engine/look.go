@@ -92,6 +92,9 @@ func (e *Engine) lookOnce() error {
 	if err != nil {
 		return err
 	}
+	if e.info.Load() == nil { // it did not answer when the cache was opened
+		_, _ = e.storeInfo(context.Background()) // or the next look asks again
+	}
 	e.apply(since, ch)
 	e.watch.trust(e.cfg.Trust - time.Since(began))
 	return nil

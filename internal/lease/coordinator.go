@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -15,6 +16,7 @@ import (
 type Coordinator struct {
 	leaser store.Leaser
 	opts   Options
+	pace   atomic.Pointer[pace]
 	jitter func() float64 // in [0, 1)
 	bells  bells
 
@@ -36,8 +38,19 @@ func New(l store.Leaser, o Options) *Coordinator {
 		jitter: rand.Float64,
 		held:   make(map[*Lease]struct{}),
 	}
+	c.SetPoll(c.opts.PollMin, c.opts.PollMax)
 	c.life, c.end = context.WithCancelCause(context.Background())
 	return c
+}
+
+// pace is how often waiters look.
+type pace struct{ min, max time.Duration }
+
+// SetPoll changes Options.PollMin and PollMax, with the same meaning, for
+// pauses that begin from now on: what kind of store it is may show late.
+func (c *Coordinator) SetPoll(shortest, longest time.Duration) {
+	o := Options{PollMin: shortest, PollMax: longest}.withDefaults()
+	c.pace.Store(&pace{o.PollMin, o.PollMax})
 }
 
 // Close refuses new acquires, ends the waits under way with ErrClosed,

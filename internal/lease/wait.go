@@ -82,9 +82,10 @@ func (b *bell) ring() {
 
 // backoff is the pause after the n-th look, the first being 0.
 func (c *Coordinator) backoff(n int) time.Duration {
-	d := c.opts.PollMax
-	if n < 32 && c.opts.PollMin<<n>>n == c.opts.PollMin {
-		d = min(d, c.opts.PollMin<<n)
+	p := c.pace.Load()
+	d := p.max
+	if n < 32 && p.min<<n>>n == p.min {
+		d = min(d, p.min<<n)
 	}
 	return d/2 + c.random(d/2)
 }
@@ -99,10 +100,10 @@ func (c *Coordinator) random(below time.Duration) time.Duration {
 func (c *Coordinator) pause(n int, g store.Grant) time.Duration {
 	d := c.backoff(n)
 	if g.Cooling {
-		d = 2 * c.opts.PollMax // until then only a Set can bring the result
+		d = 2 * c.pace.Load().max // until then only a Set can bring the result
 	}
 	if g.Left < d {
-		d = g.Left + c.random(c.opts.PollMin)
+		d = g.Left + c.random(c.pace.Load().min)
 	}
 	return max(d, minPause)
 }
@@ -113,7 +114,7 @@ func (c *Coordinator) pause(n int, g store.Grant) time.Duration {
 func (c *Coordinator) wait(ctx context.Context, rung <-chan struct{}, d time.Duration, looked time.Time) error {
 	woken, err := sleep(ctx, rung, d)
 	if woken {
-		_, err = sleep(ctx, nil, min(c.opts.PollMin, maxSpacing)-time.Since(looked))
+		_, err = sleep(ctx, nil, min(c.pace.Load().min, maxSpacing)-time.Since(looked))
 	}
 	return err
 }
