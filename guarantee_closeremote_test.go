@@ -219,7 +219,7 @@ var stoppable = map[string]func(testing.TB) (url string, stop, cont func()){
 // machine: two seconds of grace for executions, the stores' patience of up to
 // five seconds, and slack.
 const (
-	silentStore = 2 * time.Second
+	silentStore = 4 * time.Second
 	silentDrain = 500 * time.Millisecond
 	silentClose = 25 * time.Second
 )
