@@ -147,13 +147,19 @@ func (e *bundleEntry) record(value []byte) (*store.Record, error) {
 		Value: value, Size: int64(len(value)), Policy: store.Policy(e.Policy), Begun: e.Begun, Created: time.UnixMicro(e.Created),
 		Grace: time.Duration(e.Grace), Cost: time.Duration(e.Cost), Manifest: e.Manifest,
 	}
+	null := e.Tags == nil
+	for _, b := range [][]byte{e.Collection, e.Function, e.Dataset, e.Version, e.Entry, e.Manifest} {
+		null = null || b == nil
+	}
 	for _, t := range e.Tags {
-		rec.Labels.Tags = append(rec.Labels.Tags, string(t))
+		rec.Labels.Tags, null = append(rec.Labels.Tags, string(t)), null || t == nil
 	}
 	if e.Expires != 0 {
 		rec.Expires = time.UnixMicro(e.Expires)
 	}
 	switch tags := rec.Labels.Tags; {
+	case null:
+		return nil, errors.New("null where a string or a list should be")
 	case copy(rec.Key[:], e.Key) != len(rec.Key) || len(e.Key) != len(rec.Key):
 		return nil, fmt.Errorf("a key of %d bytes", len(e.Key))
 	case rec.Labels.Kind > store.KindEntry, rec.Policy > store.Persist:

@@ -190,6 +190,9 @@ func TestEveryBitFlipInABundleIsRefused(t *testing.T) {
 		writeGolden(r, &whole, key)
 		frames := inflated(t, whole.Bytes())
 		for bit := range 8 * len(frames) {
+			if key != nil && bit%7 > 0 { // enough to see the rest of a signed one
+				continue
+			}
 			damaged := bytes.Clone(frames)
 			damaged[bit/8] ^= 1 << (bit % 8)
 			rd, _, err := newBundleReader(bytes.NewReader(deflated(whole.Bytes()[:prologueSize], damaged)), key, 1<<20)
@@ -250,6 +253,8 @@ func TestHostileDescriptions(t *testing.T) {
 		"reserved":         func(e *bundleEntry) { e.Collection = []byte("reprise") },
 		"null tags":        func(e *bundleEntry) { e.Tags = nil },
 		"null manifest":    func(e *bundleEntry) { e.Manifest = nil },
+		"null tag":         func(e *bundleEntry) { e.Tags = [][]byte{nil} },
+		"null function":    func(e *bundleEntry) { e.Function = nil },
 	} {
 		var b bytes.Buffer
 		w, err := newBundleWriter(&b, nil, [32]byte{}, time.Now())
@@ -264,7 +269,7 @@ func TestHostileDescriptions(t *testing.T) {
 		}
 		to := empty(t, time.Now)
 		im, err := to.i.Import(t.Context(), &b, nil)
-		if harmless := name == "none" || strings.HasPrefix(name, "null"); harmless != (err == nil && im.Entries == 1) || !harmless && !errors.Is(err, ErrBundle) {
+		if harmless := name == "none"; harmless != (err == nil && im.Entries == 1) || !harmless && !errors.Is(err, ErrBundle) {
 			t.Errorf("%s: %+v, %v", name, im, err)
 		}
 	}

@@ -38,8 +38,7 @@ type Check struct {
 // store cannot be reached, that is the only one.
 func (i *Inspector) Doctor(ctx context.Context) ([]Check, error) {
 	d := &doctor{Inspector: i}
-	d.try(ctx, "reachable", d.reachable)
-	if d.checks[0].Status != Fail {
+	if d.try(ctx, "reachable", d.reachable) {
 		for _, c := range []struct {
 			name string
 			f    func(context.Context) Check
@@ -61,11 +60,12 @@ type doctor struct {
 	asked  time.Time // when info was had, in the middle of asking
 }
 
-// try makes a check, within a limit: a store that hangs is a failure, too.
-func (d *doctor) try(ctx context.Context, name string, f func(context.Context) Check) {
+// try makes a check, within a limit: a store that hangs is a failure, too. It
+// reports whether that did not fail.
+func (d *doctor) try(ctx context.Context, name string, f func(context.Context) Check) bool {
 	const patience = 15 * time.Second
 	if ctx.Err() != nil {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -73,6 +73,7 @@ func (d *doctor) try(ctx context.Context, name string, f func(context.Context) C
 	c := f(ctx)
 	c.Name, c.Took = name, Seconds(time.Since(began))
 	d.checks = append(d.checks, c)
+	return c.Status != Fail
 }
 
 func ok(format string, args ...any) Check {

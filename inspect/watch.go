@@ -1,8 +1,10 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/reprise-go/reprise/store"
@@ -176,37 +178,50 @@ func (w *watch) changes(ctx context.Context) error {
 		w.seen = c.Seq
 		return nil
 	}
+	events := make([]Event, 0, len(c.Labels)+len(c.Keys))
 	for _, l := range c.Labels {
-		w.tell(bumped(l))
+		events = append(events, bumped(l))
 	}
 	for _, k := range c.Keys {
-		if err := w.changed(ctx, k); err != nil {
+		if !reserved(&k.Labels) && k.Labels.Function != "" { // of keys that never had an entry nobody wants to hear
+			events = append(events, changed(&k))
+		}
+	}
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	for n := range events {
+		if err := w.complete(ctx, &events[n]); err != nil {
 			return err
 		}
+		w.tell(events[n])
+		w.seen = max(w.seen, events[n].Seq)
 	}
 	w.seen = max(w.seen, c.Seq)
 	return nil
 }
 
-// changed tells of a key. Keys that never had an entry are nobody's.
-func (w *watch) changed(ctx context.Context, k store.KeyChange) error {
-	if reserved(&k.Labels) || k.Labels.Function == "" {
+func changed(k *store.KeyChange) Event {
+	e := Event{Kind: Changed, Time: time.Now(), Seq: k.Seq, Key: k.Key.String()}
+	if k.Gone {
+		e.Kind = Cleared
+	}
+	e.labels(&k.Labels)
+	return e
+}
+
+// complete adds what an entry that changed is now.
+func (w *watch) complete(ctx context.Context, e *Event) error {
+	if e.Kind != Changed {
 		return nil
 	}
-	e := Event{Kind: Cleared, Time: time.Now(), Seq: k.Seq, Key: k.Key.String()}
-	e.labels(&k.Labels)
-	if !k.Gone {
-		e.Kind = Changed
-		page, err := w.store.List(ctx, store.Query{Key: &k.Key})
-		if err != nil {
-			return err
-		}
-		if len(page.Records) > 0 {
-			e.Size, e.Cost = page.Records[0].Size, Seconds(page.Records[0].Cost)
-		}
+	key, err := store.ParseKey(e.Key)
+	if err != nil {
+		return err
 	}
-	w.tell(e)
-	return nil
+	page, err := w.store.List(ctx, store.Query{Key: &key})
+	if err == nil && len(page.Records) > 0 {
+		e.Size, e.Cost = page.Records[0].Size, Seconds(page.Records[0].Cost)
+	}
+	return err
 }
 
 // bumped tells of a label.
