@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/reprise-go/reprise/store"
 )
@@ -40,6 +43,11 @@ func (m *redisMedium) flips() (all []harm) {
 	}
 	for _, f := range redisFields {
 		for _, bit := range someBits(f.bits) {
+			// The servers of a cluster do not know each other's number: by a
+			// clock they tell one that is more than a day ahead.
+			if f.name == "begun" && 1<<(63-bit) < 24*time.Hour.Microseconds() && m.client.Mode() == rueidis.ClientModeCluster {
+				continue
+			}
 			all = append(all, harm{fmt.Sprintf("bit %d of %s", bit, f.name), flip(0, 8*f.at+bit)})
 		}
 	}

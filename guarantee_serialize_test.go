@@ -67,7 +67,8 @@ func TestGuarantee01_OneExecutionAmongProcesses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := start(t)
 			if name == "postgres" {
-				url += "&pool_max_conns=3" // the server takes 300 of all
+				// The server takes 300 connections, which all come at once.
+				url += "&pool_max_conns=3&connect_timeout=60"
 			}
 			crowd := newCallers(t, binary, url, processes, goroutines, 20)
 			began := time.Now()

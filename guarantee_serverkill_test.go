@@ -20,7 +20,7 @@ func TestGuarantee17_KilledProcessesOnServers(t *testing.T) {
 	for _, name := range []string{"redis", "cluster", "postgres"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			killsWriters(t, stores[name](t), torture(4, 100))
+			killsWriters(t, stores[name](t), torture(4, 40))
 		})
 	}
 }

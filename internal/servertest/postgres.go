@@ -211,8 +211,35 @@ func (p *PostgresServer) Kill(t testing.TB) {
 	defer p.mu.Unlock()
 	if p.proc.alive() {
 		p.signal(t, syscall.SIGSTOP) // so that it does not replace its children
+		all := p.family(t)
 		p.signal(t, syscall.SIGKILL)
 		<-p.proc.ended
+		awaitEnd(t, all)
+	}
+}
+
+// awaitEnd waits until processes have ended that were killed: while one of its
+// children holds its memory, a server does not start again. Zombies hold none.
+func awaitEnd(t testing.TB, pids []int) {
+	t.Helper()
+	ask := []string{"-o", "stat="}
+	for _, pid := range pids {
+		ask = append(ask, "-p", strconv.Itoa(pid))
+	}
+	for deadline := time.Now().Add(stopPatience); ; <-time.After(pollEvery) {
+		out, _ := exec.Command("ps", ask...).Output() // fails where there is none
+		left := 0
+		for line := range strings.Lines(string(out)) {
+			if !strings.HasPrefix(line, "Z") {
+				left++
+			}
+		}
+		if left == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("servertest: %d processes of the server outlive a kill -9", left)
+		}
 	}
 }
 
