@@ -115,7 +115,7 @@ func (c *call) invoke(ctx context.Context) (in invocation, err error) {
 
 // files finds what counts of program and inputs, now.
 func (c *call) files(ctx context.Context) (program []string, inputs map[string]string, err error) {
-	s := &scan{ctx: ctx, dir: c.dir, digests: c.digests, missing: c.spec.AllowMissing, ignored: c.spec.Gitignore}
+	s := &scan{ctx: ctx, dir: c.dir, digests: c.digests, missing: c.spec.AllowMissing, ignored: c.spec.Gitignore, outputs: c.outputs}
 	if program, err = s.program(c.path, c.spec.Executable, c.project, c.environ); err != nil {
 		return nil, nil, err
 	}

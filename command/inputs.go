@@ -22,6 +22,7 @@ type scan struct {
 	missing bool // entries may name nothing
 	ignored bool // git's ignored files are left out
 	exclude []string
+	outputs []string // declared; what lies in them is no input, unless an entry names it
 
 	states   map[string]string // what counts, by name; names are as in the key
 	contents []*content        // to be hashed
@@ -150,6 +151,11 @@ func (s *scan) tree(name string, match func(rel string) bool, shallow bool, leve
 		return err
 	}
 	w := &walk{scan: s, name: name, root: root, match: match, shard: s.digests.under(root), levels: -1}
+	for _, o := range s.outputs {
+		if !declares([]string{o}, name) {
+			w.made = append(w.made, o)
+		}
+	}
 	if shallow {
 		w.levels = levels
 	}

@@ -87,6 +87,32 @@ func TestInputsThatCount(t *testing.T) {
 	}
 }
 
+// What a command makes is no input of it, though it lies among its inputs; if it
+// is named as one, too, it is.
+func TestOutputsAmongInputs(t *testing.T) {
+	r := newRig(t, nil)
+	r.write("src/a", "1")
+	s := r.sh("mkdir -p src/out; cat src/a > src/out/b; cat src/a > src/c.o; echo done")
+	s.Inputs, s.Outputs = []string{"."}, []string{"src/out", "src/*.o"}
+	r.run(s).ran(t)
+	r.run(s).hit(t)
+	r.wreck("src/out", "src/c.o")
+	r.run(s).hit(t)
+	if r.read("src/out/b") != "1" || r.read("src/c.o") != "1" {
+		t.Error("not restored")
+	}
+	r.write("src/a", "2")
+	r.run(s).ran(t)
+	for _, named := range []string{"src/c.o", "src/out", "src/out/*"} {
+		own := with(s, func(s *Spec) { s.Inputs = []string{named}; s.Salt = named })
+		r.changes("a named output", true, own, func() { r.write("src/c.o", named); r.write("src/out/b", named) })
+	}
+	own := with(s, func(s *Spec) { s.Inputs = []string{"src/out"} })
+	if got := r.run(own); got.Reason != reprise.InputsChanged {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestInputsThatAreMissing(t *testing.T) {
 	r := newRig(t, nil)
 	r.tree()

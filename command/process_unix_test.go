@@ -156,6 +156,25 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A run whose lease was lost goes on: its result is refused, and its caller
+// wants it all the same.
+func TestLostLease(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var out bytes.Buffer
+	ran := task{
+		path: "/bin/sh", args: []string{"sh", "-c", "echo ready; sleep 0.1; echo end"}, dir: t.TempDir(), grace: time.Millisecond, linger: time.Second,
+		take: func(_ int, b []byte) error {
+			cancel(reprise.ErrLeaseLost)
+			out.Write(b)
+			return nil
+		},
+	}
+	end, err := ran.run(ctx)
+	if err != nil || end.code != 0 || end.signal != 0 || out.String() != "ready\nend\n" {
+		t.Errorf("%+v, %q, %v", end, out.String(), err)
+	}
+}
+
 // What a command leaves in the background may finish what it writes, and is
 // killed where it does not let go of the streams.
 func TestBackground(t *testing.T) {

@@ -25,8 +25,9 @@ type Spec struct {
 
 	// Inputs are files, directories and globs (with **) that the command
 	// reads. They count by relative path, content and executable bit; a
-	// directory counts with all that is in it. "!GLOB" leaves out what it
-	// matches. An entry that names nothing is an error unless AllowMissing.
+	// directory counts with all that is in it but .git and Outputs. "!GLOB"
+	// leaves out what it matches. An entry that names nothing is an error unless
+	// AllowMissing.
 	Inputs []string
 	// AllowMissing lets an entry of Inputs name nothing; that counts, too.
 	AllowMissing bool

@@ -17,7 +17,14 @@ type walk struct {
 	root   string // absolute, without links
 	match  func(rel string) bool
 	shard  *shard
-	levels int // how deep to look; -1: to the end
+	levels int      // how deep to look; -1: to the end
+	made   []string // outputs: the command makes them, so they are left out
+}
+
+// left reports what is left out of the tree.
+func (w *walk) left(rel string) bool {
+	name := join(w.name, rel)
+	return w.excluded(name) || declares(w.made, name)
 }
 
 // directory walks the directory rel of the root.
@@ -42,7 +49,7 @@ func (w *walk) directory(abs, rel string, level int) error {
 
 func (w *walk) visit(e fs.DirEntry, abs, rel string, level int) error {
 	switch {
-	case ownName(e.Name()), w.excluded(join(w.name, rel)):
+	case ownName(e.Name()), w.left(rel):
 		return nil
 	case e.IsDir() && e.Name() == ".git", e.IsDir() && w.levels >= 0 && level >= w.levels:
 		return nil
@@ -153,10 +160,10 @@ func (w *walk) listed(rel string) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		inner := &walk{scan: w.scan, name: join(w.name, rel), root: abs, shard: w.shard, levels: -1,
+		inner := &walk{scan: w.scan, name: join(w.name, rel), root: abs, shard: w.shard, levels: -1, made: w.made,
 			match: func(sub string) bool { return w.match(join(rel, sub)) }}
 		return inner.visible()
-	case ownName(info.Name()) || !w.match(rel) || w.excluded(join(w.name, rel)):
+	case ownName(info.Name()) || !w.match(rel) || w.left(rel):
 		return nil
 	}
 	return w.leaf(abs, rel, info)
