@@ -2,14 +2,12 @@ package reprise_test
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	"github.com/reprise-go/reprise"
-	"github.com/reprise-go/reprise/store"
 )
 
 // tiny is a filesystem of so many bytes.
@@ -60,36 +58,4 @@ func TestGuarantee14_DiskFull(t *testing.T) {
 			integrity(t, database(url))
 		})
 	}
-}
-
-// fillUp calls f with new inputs until ten results in a row were not stored,
-// and returns those that were.
-func fillUp(t *testing.T, f *reprise.Func[int, []byte], size int) (stored []int) {
-	t.Helper()
-	refused, told := 0, false
-	for in := 0; refused < 10; in++ {
-		r, err := f.Do(t.Context(), in)
-		if err != nil || !bytes.Equal(r.Value, noise(in, size)) {
-			t.Fatalf("call %d: %v, %v", in, r.Outcome, err)
-		}
-		switch r.Outcome {
-		case reprise.Populated:
-			stored, refused = append(stored, in), 0
-		case reprise.PutFailed:
-			told = told || errors.Is(r.Err, store.ErrFull)
-			refused++
-		default:
-			t.Fatalf("call %d: %v (%v): %v", in, r.Outcome, r.Reason, r.Err)
-		}
-		if in > 10_000 {
-			t.Fatal("the disk does not fill up")
-		}
-	}
-	if !told {
-		t.Error("no Result.Err said that the store is full")
-	}
-	if len(stored) < 3 {
-		t.Fatalf("%d results were stored before the disk was full: the test shows little", len(stored))
-	}
-	return stored
 }

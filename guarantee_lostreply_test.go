@@ -27,10 +27,10 @@ import (
 type lossy struct {
 	near, far *reprise.Cache
 	cluster   bool
-	// lose has near lose the replies to the next n requests of a method. The
-	// channel is closed when the store has fulfilled the last, before near hears
+	// lose lets some requests of a method pass, and has near lose the replies to
+	// the next n. The channel is closed when the store has fulfilled the last, before near hears
 	// of its loss.
-	lose func(m storetest.Method, n int) <-chan struct{}
+	lose func(m storetest.Method, pass, n int) <-chan struct{}
 }
 
 // lossTTL is longer than any round of these tests: whoever waited for a lease
@@ -56,7 +56,10 @@ func onEveryLoss(t *testing.T, test func(t *testing.T, l *lossy)) {
 			t.Fatal(err)
 		}
 		f := storetest.NewFaulty(s)
-		test(t, &lossy{near: over(t, f.Store(), nil), far: open(t, u), lose: func(m storetest.Method, n int) <-chan struct{} {
+		test(t, &lossy{near: over(t, f.Store(), nil), far: open(t, u), lose: func(m storetest.Method, pass, n int) <-chan struct{} {
+			if pass > 0 {
+				f.Inject(m, storetest.Fault{Times: pass})
+			}
 			g, all := storetest.NewGate(), make(chan struct{})
 			f.Inject(m, storetest.Fault{Times: n, LoseReply: true, Late: g})
 			go func() {
@@ -79,16 +82,17 @@ type loser struct {
 
 	mu    sync.Mutex
 	of    storetest.Method // protected by mu
+	pass  int              // protected by mu; not to be lost yet
 	left  int              // protected by mu; to be lost
 	owed  int              // protected by mu; to be told of
 	turn  int              // protected by mu; which of several requests of the method
 	spent chan struct{}    // protected by mu; closed when owed is 0
 }
 
-func (l *loser) lose(m storetest.Method, n int) <-chan struct{} {
+func (l *loser) lose(m storetest.Method, pass, n int) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of, l.left, l.owed, l.spent = m, n, n, make(chan struct{})
+	l.of, l.pass, l.left, l.owed, l.spent = m, pass, n, n, make(chan struct{})
 	l.turn++
 	return l.spent
 }
@@ -103,6 +107,10 @@ func (l *loser) judge(request []byte) servertest.Verdict {
 	}
 	marks := l.marks[l.of]
 	if !bytes.Contains(request, []byte(marks[l.turn%len(marks)])) {
+		return servertest.Pass
+	}
+	if l.pass > 0 {
+		l.pass--
 		return servertest.Pass
 	}
 	l.left--
@@ -304,14 +312,14 @@ func TestGuarantee05_LostAcquireAndPublish(t *testing.T) {
 		for n, m := range []storetest.Method{storetest.MethodAcquire, storetest.MethodPublish} {
 			near, far, e := l.pair(t, lossOptions, idle)
 			for round := range lossRounds() {
-				both(t, near, far, e, 1000*n+round, l.lose(m, 1))
+				both(t, near, far, e, 1000*n+round, l.lose(m, 0, 1))
 			}
 		}
 	})
 }
 
 // TestGuarantee05_LostRenewals: an execution goes on whose renewals are
-// answered in vain, two of three times.
+// answered in vain, two in a row before each that is not.
 func TestGuarantee05_LostRenewals(t *testing.T) {
 	t.Parallel() // with others that wait
 	onEveryLoss(t, func(t *testing.T, l *lossy) {
@@ -320,7 +328,7 @@ func TestGuarantee05_LostRenewals(t *testing.T) {
 		near, far, e := l.pair(t, o, func(ctx context.Context, _ int) error {
 			for range torture(2, 100) {
 				select {
-				case <-l.lose(storetest.MethodRenew, 2):
+				case <-l.lose(storetest.MethodRenew, 1, 2):
 				case <-ctx.Done():
 					return context.Cause(ctx)
 				}
@@ -360,7 +368,7 @@ func TestGuarantee05_LostLeaseIsGivenBack(t *testing.T) {
 		near, far, _ := l.pair(t, lossOptions, idle)
 		for round := range lossRounds() {
 			ctx, cancel := context.WithCancel(t.Context())
-			lost := l.lose(storetest.MethodAcquire, 1)
+			lost := l.lose(storetest.MethodAcquire, 0, 1)
 			go func() { <-lost; cancel() }()
 			if _, err := near.Do(ctx, round); err != nil && !errors.Is(err, context.Canceled) {
 				t.Errorf("round %d: %v", round, err)
@@ -382,7 +390,7 @@ func TestGuarantee05_LostRelease(t *testing.T) {
 	onEveryLoss(t, func(t *testing.T, l *lossy) {
 		near, far, e := l.pair(t, lossOptions, func(context.Context, int) error { return errFunction })
 		for round := range lossRounds() {
-			lost := l.lose(storetest.MethodRelease, 1)
+			lost := l.lose(storetest.MethodRelease, 0, 1)
 			promptly(t, "the failure and the next call", func() {
 				if _, err := near.Call(t.Context(), round); !errors.Is(err, errFunction) {
 					t.Errorf("round %d: %v, want the function's error", round, err)
@@ -409,7 +417,7 @@ func TestGuarantee05_LostPut(t *testing.T) {
 		near, far, e := l.pair(t, o, idle)
 		kept := 0
 		for round := range lossRounds() {
-			lost := l.lose(storetest.MethodPut, 1)
+			lost := l.lose(storetest.MethodPut, 0, 1)
 			a, err := near.Do(t.Context(), round)
 			<-lost
 			if want := fmt.Sprintf("%d by near in run 1", round); err != nil || a.Value != want {
@@ -453,7 +461,7 @@ func TestGuarantee05_LostClear(t *testing.T) {
 					t.Fatal(err)
 				}
 				before := e.add(round, 0, 0)
-				lost := l.lose(m, 1)
+				lost := l.lose(m, 0, 1)
 				err = forget(round)
 				<-lost
 				for tries := 0; err != nil; err = forget(round) {
