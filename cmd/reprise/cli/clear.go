@@ -88,6 +88,7 @@ func (a *app) gcCommand() *cobra.Command {
 		Short: "Free the room of what nobody can see any more",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.inspecting(cmd.Context(), func(ctx context.Context, i *inspect.Inspector) error {
+				a.fold(ctx, i)
 				s, err := i.GC(ctx)
 				if err != nil {
 					return err

@@ -38,6 +38,7 @@ func (a *app) lsCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inspecting(cmd.Context(), func(ctx context.Context, i *inspect.Inspector) error {
 				if len(args) == 0 {
+					a.fold(ctx, i)
 					return a.functions(ctx, i, f.filter(""))
 				}
 				q.Filter = f.filter(args[0])

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,6 +65,8 @@ func (a *app) run(cmd *cobra.Command, f *runFlags, args []string) error {
 	defer r.Close()
 	signals, stop := command.Notify()
 	defer stop()
+	// A reader that left is the command's to notice, not this process's to die of.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	out := command.IO{Stdin: a.in, Stdout: a.out, Stderr: a.err, Signals: signals}
 	if f.warm {
 		out.Stdout, out.Stderr = io.Discard, io.Discard
@@ -146,7 +150,7 @@ func (a *app) runner(ctx context.Context, spec *command.Spec) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.CloseTimeout = time.Second
+	cfg.CloseTimeout, cfg.LedgerInterval = time.Second, -1 // the journal stands in for it
 	s, err := reprise.OpenStore(ctx, a.conf.Store, cfg)
 	if err != nil {
 		if spec.FailClosed {
@@ -159,5 +163,6 @@ func (a *app) runner(ctx context.Context, spec *command.Spec) (*runner, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &runner{command.New(c, s, &command.Options{Signing: cfg.SigningKey}), c}, nil
+	o := &command.Options{Signing: cfg.SigningKey, Journal: command.JournalFile(a.conf.Store)}
+	return &runner{command.New(c, s, o), c}, nil
 }

@@ -22,6 +22,7 @@ func (a *app) statsCommand() *cobra.Command {
 				if since > 0 {
 					from = time.Now().Add(-since)
 				}
+				a.fold(ctx, i)
 				s, err := i.Savings(ctx, from)
 				if err != nil {
 					return err

@@ -51,3 +51,11 @@ func (a *app) inspecting(ctx context.Context, f func(context.Context, *inspect.I
 	}
 	return f(ctx, i)
 }
+
+// fold brings what this machine's runs noted into the ledger, for whoever is
+// about to read it. Where that fails the notes stay, and wait.
+func (a *app) fold(ctx context.Context, i *inspect.Inspector) {
+	if err := i.FoldJournal(ctx, command.JournalFile(a.conf.Store)); err != nil {
+		a.note("reprise: calls of this machine are not counted in yet: %s", oneLine(err.Error()))
+	}
+}
