@@ -229,7 +229,8 @@ func TestDefect_FiftyOne_expiredServedUntilReaped(t *testing.T) {
 		f := wrap(t, over(t, s, nil), fn, reprise.Options[string, int]{Residency: reprise.Transient, TTL: time.Minute})
 		calls(t, t.Context(), f, "a", 1)
 		time.Sleep(time.Minute)
-		page, err := s.List(t.Context(), store.Query{All: true})
+		kind := store.KindFunction
+		page, err := s.List(t.Context(), store.Query{All: true, Kind: &kind})
 		if err != nil || len(page.Records) != 1 {
 			t.Fatalf("%d records, %v: the expired one is to be there still", len(page.Records), err)
 		}

@@ -3,6 +3,7 @@ package reprise_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ const (
 	didPublish verb = "publishes"
 	didClear   verb = "clears"
 	didRead    verb = "reads"
+	didVanish  verb = "loses" // the entry, and nothing more
 )
 
 // register is an entry and its lease.
@@ -64,6 +66,9 @@ func (r register) after(d *deed) (register, bool) {
 		}
 		r.published, r.present = d.fence, true
 		return r, fits
+	case didVanish:
+		r.present = false
+		return r, true
 	case didClear:
 		r.present, r.cleared = false, max(r.cleared, d.seq)
 		return r, true
@@ -94,6 +99,21 @@ func judge(deeds []*deed) porcupine.CheckResult {
 		history = append(history, op)
 	}
 	return porcupine.CheckOperationsTimeout(registers, history, time.Minute)
+}
+
+// inSteps is a history in which a clear may take the entry away before it makes
+// executions void, as in a Redis cluster, where these are on two nodes: each
+// clear is then two deeds. (Losing an entry is never wrong for a cache; what
+// must not be is that an old one comes back after the clear, or a second
+// publish without either.)
+func inSteps(deeds []*deed) []*deed {
+	all := slices.Clone(deeds)
+	for _, d := range deeds {
+		if d.what == didClear {
+			all = append(all, &deed{what: didVanish, open: d.open, call: d.call, ret: d.ret})
+		}
+	}
+	return all
 }
 
 func (d *deed) String() string {
@@ -141,6 +161,28 @@ func TestHistoriesAreJudged(t *testing.T) {
 		}
 		if got := judge(written(history)); got != want {
 			t.Errorf("%s: %s, want %s", history, got, want)
+		}
+	}
+}
+
+// TestClearsInSteps: what a cluster may do, and what not even a cluster may.
+func TestClearsInSteps(t *testing.T) {
+	for history, right := range map[string]bool{
+		"grant 1 a; publish 1 a 3; clear 5@20-60; read 0@21-22; grant 2 b@23-24; publish 2 b 4@25-26; read 2@27-28; read 0@65-66": true,
+		"grant 1 a; publish 1 a 3; clear 5@20-60; read 0@21-22; grant 2 b@63-64; publish 2 b 4@65-66":                             false, // void
+		"grant 1 a; publish 1 a 3; clear 5@20-30; read 1@31-32":                                                                   false,
+		"grant 1 a; publish 1 a 3; grant 2 b; publish 2 b 4; clear 5":                                                             false,
+	} {
+		deeds := written(history)
+		want := porcupine.Illegal
+		if right {
+			want = porcupine.Ok
+		}
+		if got := judge(inSteps(deeds)); got != want {
+			t.Errorf("%s: %s, want %s", history, got, want)
+		}
+		if got := judge(deeds); right && got != porcupine.Illegal {
+			t.Errorf("%s is %s in one step: the test shows nothing", history, got)
 		}
 	}
 }
