@@ -17,7 +17,8 @@ FUZZTIME ?= 10s
 # are added here; tests that need one are not skipped then.
 NEEDS := gcc:gcc gcc:libc6-dev redis-server:redis-server postgres:postgresql
 
-# One package's tests may take this long; all of them take less.
+# One package's tests may take this long; all of them take less. Many wait for
+# leases and servers most of the time: three packages at once keep two cores busy.
 TIMEOUT := 15m
 
 .PHONY: help
@@ -26,7 +27,7 @@ help: ## list the targets
 
 .PHONY: test
 test: needs fmt-check vet ## everything a change must pass: format, vet, tests with the race detector, coverage of each package
-	CGO_ENABLED=1 REPRISE_REQUIRE_SERVERS=1 go test -race -timeout $(TIMEOUT) -coverprofile=coverage.out $(PKG)
+	CGO_ENABLED=1 REPRISE_REQUIRE_SERVERS=1 go test -race -p 3 -timeout $(TIMEOUT) -coverprofile=coverage.out $(PKG)
 
 .PHONY: race
 race: needs ## tests with the race detector, always run anew
@@ -40,6 +41,15 @@ vet: ## go vet
 fmt-check: ## fail where gofmt would change a file
 	@out=$$(find . -name '*.go' -not -path '*/testdata/*' -not -path './.*' -print0 | xargs -0 gofmt -l); \
 	if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+.PHONY: build
+build: ## bin/reprise, the command line tool
+	CGO_ENABLED=0 go build -o bin/reprise ./cmd/reprise
+
+# A slow step whose result holds while no file of the repository changes.
+.PHONY: cross
+cross: build ## go vet for macOS, remembered by reprise itself
+	bin/reprise run -v -n "vet for macOS" --gitignore -i . -e GOFLAGS --salt "$$(go version)" -- env GOOS=darwin go vet ./...
 
 .PHONY: lint
 lint: ## golangci-lint with .golangci.yml, where it is installed

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -142,16 +143,29 @@ func corruptFile(t testing.TB, path string, how storetest.Corruption) {
 	}
 }
 
-func TestConformance(t *testing.T) { storetest.Run(t, harness(0)) }
-
-// Every value in a file. Files are slow, so the model makes fewer runs.
-func TestConformanceFiles(t *testing.T) {
+// histories has random tests make fewer runs than rapid would, except in a
+// nightly run: each of their steps goes through all rows.
+func histories(t *testing.T, n int) {
+	t.Helper()
+	if os.Getenv("REPRISE_TORTURE") == "1" {
+		return
+	}
 	checks := flag.Lookup("rapid.checks").Value
 	before := checks.String()
-	defer func() { checks.Set(before) }()
-	if err := checks.Set("20"); err != nil {
+	t.Cleanup(func() { _ = checks.Set(before) })
+	if err := checks.Set(strconv.Itoa(n)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestConformance(t *testing.T) {
+	histories(t, 25)
+	storetest.Run(t, harness(0))
+}
+
+// Every value in a file. Files are slow.
+func TestConformanceFiles(t *testing.T) {
+	histories(t, 8)
 	storetest.Run(t, harness(-1))
 }
 
